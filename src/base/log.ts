@@ -1,0 +1,68 @@
+import { pino } from 'pino'
+import type { FailureCode } from './failure.ts'
+
+/**
+ * Everything a log line may hold beside its event. There is no free text and nothing here can identify a patient:
+ * UIDs, names, patient IDs and accession numbers live in the ledger (wall W11).
+ */
+export interface LogFields {
+  readonly instance?: string
+  readonly delivery?: string
+  readonly association?: string
+  readonly destination?: string
+  readonly rule?: string
+  readonly ruleset?: string
+  readonly callingAe?: string
+  readonly calledAe?: string
+  readonly peer?: string
+  readonly door?: string
+  readonly sopClass?: string
+  readonly transferSyntax?: string
+  readonly bytes?: number
+  readonly count?: number
+  readonly took?: number
+  readonly waitMs?: number
+  readonly code?: FailureCode
+  readonly status?: string
+  readonly reason?: string
+  readonly state?: string
+  readonly port?: number
+  readonly file?: string
+  readonly line?: number
+  readonly column?: number
+  readonly version?: string
+  readonly attempt?: number
+  readonly setting?: string
+  readonly signal?: string
+  readonly incident?: string
+  readonly dicomPort?: number
+  readonly httpPort?: number
+  readonly adminPort?: number
+  readonly pid?: number
+}
+
+/** One line an event: `event` is kebab-case, past tense (`instance-admitted`), a constant and never composed. */
+export interface Log {
+  debug(event: string, fields?: LogFields): void
+  info(event: string, fields?: LogFields): void
+  warn(event: string, fields?: LogFields): void
+  error(event: string, fields?: LogFields): void
+}
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** JSON lines on stdout, or readable ones when stdout is a terminal. */
+export function createLog(level: LogLevel, pretty: boolean): Log {
+  const options = { level, base: null, formatters: { level: (label: string) => ({ level: label }) } }
+  const transport = { target: 'pino-pretty', options: { messageKey: 'event', ignore: 'pid,hostname' } }
+  const sink = pretty ? pino({ level, base: null, transport }) : pino(options)
+  return {
+    debug: (event, fields) => sink.debug({ event, ...fields }),
+    info: (event, fields) => sink.info({ event, ...fields }),
+    warn: (event, fields) => sink.warn({ event, ...fields }),
+    error: (event, fields) => sink.error({ event, ...fields }),
+  }
+}
+
+export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }
