@@ -1,0 +1,298 @@
+import type { Instant, Milliseconds } from '../base/clock.ts'
+import type { FailureCode } from '../base/failure.ts'
+import type { Secret } from '../base/secret.ts'
+import type { Wakes } from '../base/wake.ts'
+import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
+import type { RuleRef } from '../rules/decision.ts'
+import type { BlobRef } from './blob-ref.ts'
+import type { AttemptId, ClaimToken, DeliveryId, InstanceId, ObligationId } from './ids.ts'
+import type { AttemptOutcome, DeliveryState, Door, Role } from './states.ts'
+import type { LedgerViews } from './views.ts'
+
+/** How an instance came in. */
+export interface Reception {
+  readonly at: Instant
+  readonly door: Door
+  readonly callingAe: string | null
+  readonly calledAe: string | null
+  readonly peer: string | null
+  readonly associationId: string | null
+}
+
+/** What the ledger keeps of an instance's header in columns of its own, to list and search by. Holds patient data. */
+export interface InstanceIdentity {
+  readonly sopClassUid: string
+  readonly sopInstanceUid: string
+  readonly transferSyntaxUid: string
+  readonly studyInstanceUid: string | null
+  readonly seriesInstanceUid: string | null
+  readonly accessionNumber: string | null
+  readonly patientId: string | null
+  readonly patientName: string | null
+  readonly modality: string | null
+}
+
+/** One instance to take into the books. */
+export interface Admission {
+  readonly id: InstanceId
+  readonly blob: BlobRef
+  readonly reception: Reception
+  readonly identity: InstanceIdentity
+  /** The packed header (`dicom/header.ts`); null when it could not be read. */
+  readonly header: Uint8Array | null
+  /** Why the header cannot be read or contradicts the command; such an instance is held `unreadable` at once. */
+  readonly unreadable: string | null
+}
+
+export interface Admitted {
+  readonly id: InstanceId
+  /**
+   * Another instance of the same SOP Instance UID that was there already, if any: the same bytes from the same calling AE
+   * (`same`), or other bytes (`changed`).
+   */
+  readonly earlier: { readonly id: InstanceId; readonly bytes: 'same' | 'changed' } | null
+}
+
+/** An instance that waits for a decision. */
+export interface Unplanned {
+  readonly id: InstanceId
+  /** What `plan` must be called with; a decision on an older version is refused. */
+  readonly version: number
+  readonly blob: BlobRef
+  readonly reception: Reception
+  readonly identity: InstanceIdentity
+  readonly header: Uint8Array
+}
+
+/** What a decision makes us owe, as the planner hands it over. */
+export type NewObligation =
+  | {
+      readonly kind: 'DELIVER'
+      readonly destination: string
+      readonly rules: readonly RuleRef[]
+      readonly edits: readonly ResolvedEdit[]
+      readonly changes: readonly AttributeChange[]
+      readonly editVersion: number
+      /** The SOP Instance UID under which it leaves. */
+      readonly outgoingUid: string
+      readonly urgent: boolean
+      /** A delivery that must not leave yet: the reason, else null. */
+      readonly held: string | null
+    }
+  | { readonly kind: 'HOLD'; readonly rule: RuleRef | null; readonly reason: string }
+  | { readonly kind: 'DISCARD'; readonly rule: RuleRef | null; readonly reason: string }
+
+export interface PlanEntry {
+  readonly instance: InstanceId
+  readonly expectedVersion: number
+  readonly rulesetDigest: string
+  readonly obligations: readonly NewObligation[]
+}
+
+/**
+ * `planned` with the deliveries that were made. `duplicate`: identical bytes from the same calling AE are still on their
+ * way (or came within the window), so this one is discarded under that name. `superseded`: somebody else decided.
+ */
+export type PlanOutcome =
+  | { readonly kind: 'planned'; readonly deliveries: readonly DeliveryId[] }
+  | { readonly kind: 'duplicate'; readonly of: InstanceId }
+  | { readonly kind: 'superseded' }
+
+/** A delivery that is ours to send until the lease ends. */
+export interface ClaimedDelivery {
+  readonly id: DeliveryId
+  readonly token: ClaimToken
+  readonly instance: InstanceId
+  readonly destination: string
+  /** Tries that counted, before this one. */
+  readonly attempts: number
+  readonly blob: BlobRef
+  readonly sopClassUid: string
+  /** The SOP Instance UID under which it leaves. */
+  readonly outgoingUid: string
+  readonly transferSyntaxUid: string
+  readonly callingAe: string | null
+  readonly edits: readonly ResolvedEdit[]
+  readonly editVersion: number
+  readonly urgent: boolean
+  /** SHA-256 of what an earlier attempt sent (after edits, before any VR re-encode); null before the first. */
+  readonly sentSha256: string | null
+  /** Whether an earlier attempt may have been taken without our hearing of it. */
+  readonly ambiguousBefore: boolean
+  readonly plannedAt: Instant
+}
+
+/** One try, as it goes on record. */
+export interface AttemptRecord {
+  readonly startedAt: Instant
+  readonly took: Milliseconds
+  readonly outcome: AttemptOutcome
+  /** `0xA700`, `503`; null when no answer came. */
+  readonly status: string | null
+  /** Low-cardinality reason: `association-rejected`, `out-of-resources`, `timeout` … */
+  readonly reason: string | null
+}
+
+export interface Settlement {
+  readonly delivery: DeliveryId
+  readonly token: ClaimToken
+  readonly attempt: AttemptRecord
+  /** Where it goes from here. `READY` needs `nextAttemptAt`; the others end it or hand it to a person. */
+  readonly state: Extract<DeliveryState, 'READY' | 'DELIVERED' | 'REJECTED' | 'FAILED' | 'HELD'>
+  readonly nextAttemptAt: Instant | null
+  /** Why it is held, rejected or failed. */
+  readonly reason: string | null
+  readonly sentSha256: string | null
+}
+
+/** `superseded`: the claim was no longer ours (lease over, or a person changed it); nothing was written. */
+export type SettleOutcome = 'applied' | 'superseded'
+
+/** A delivery returned to the queue without counting a try: the destination failed, or we are stopping. */
+export interface GivenBack {
+  readonly delivery: DeliveryId
+  readonly token: ClaimToken
+}
+
+/** What is known of how a destination can be reached; a row, so that it survives a restart. */
+export interface DestinationCondition {
+  readonly name: string
+  readonly paused: { readonly by: string; readonly reason: string; readonly until: Instant | null } | null
+  /** Set while the circuit is open. */
+  readonly down: {
+    readonly since: Instant
+    readonly failures: number
+    readonly probeAt: Instant
+    readonly reason: string
+  } | null
+  /** Transfer syntaxes it lately accepted, and pairs it lately refused, as the sender wrote them down. */
+  readonly notes: string | null
+}
+
+export type OperatorOutcome<T> =
+  | { readonly kind: 'ok'; readonly value: T }
+  | { readonly kind: 'not-found' }
+  | { readonly kind: 'not-allowed-now'; readonly state: string }
+
+/** Who did something, for the audit: an operator's token by name, or a part of Kurir. */
+export interface Actor {
+  readonly name: string
+}
+
+export interface TokenGrant {
+  readonly name: string
+  readonly roles: readonly Role[]
+}
+
+export interface RulesetRecord {
+  readonly digest: string
+  readonly loadedAt: Instant
+  readonly by: string
+  /** Every file by its name in the folder, with its text. */
+  readonly files: readonly { readonly name: string; readonly text: string }[]
+}
+
+/** An association that was refused, remembered so that somebody can be told how to admit it. */
+export interface RefusedCaller {
+  readonly callingAe: string
+  readonly calledAe: string
+  readonly peer: string
+  readonly reason: string
+  readonly count: number
+  readonly lastAt: Instant
+}
+
+/** An event of the process rather than of an instance: a refused association, a reload, a start. */
+export interface ProcessEvent {
+  readonly event: string
+  readonly actor: string
+  readonly outcome: string
+  readonly detail: string | null
+}
+
+export interface DeliverySelection {
+  readonly states?: readonly DeliveryState[]
+  readonly destination?: string
+  readonly rule?: string
+  readonly plannedAfter?: Instant
+  readonly plannedBefore?: Instant
+}
+
+/**
+ * The one durable record (ARCHITECTURE.md 5). Every verb is one transaction with its audit events inside it; plain data in
+ * and out. A verb marked FULL resolves only when what it wrote would survive a power cut; the others ride on the next FULL
+ * commit, and repeating them after a crash is harmless. Every verb rejects with KurirError `ledger-closed` after disposal.
+ */
+export interface Ledger extends AsyncDisposable {
+  /** The ledger owns time: due times are compared with this. */
+  now(): Instant
+  /** Topics: `plan` (something to decide), `deliver:<destination>` (something became due), `destination:<name>`. After commit. */
+  readonly wakes: Wakes
+  readonly views: LedgerViews
+
+  // ── taking in
+  /** FULL. Instance, study, header, and for an unreadable one its hold. */
+  admit(admissions: readonly Admission[]): Promise<readonly Admitted[]>
+  /** FULL. Undoes an admission whose bytes turned out not to be durable: it was never acknowledged. */
+  withdraw(instance: InstanceId, reason: FailureCode): Promise<void>
+  /** Everything admitted up to and including this id has durable bytes: recovery need not look at it again. */
+  markVerified(upTo: InstanceId): Promise<void>
+
+  // ── deciding
+  /** The oldest instances without a decision, readable ones only. `after` is the last id seen, to look past what is in work. */
+  unplanned(limit: number, after?: InstanceId): Promise<readonly Unplanned[]>
+  /** Holds an outgoing (destination, UID) that an earlier delivery sent or will send with other bytes: `conflict`. */
+  plan(entries: readonly PlanEntry[]): Promise<readonly PlanOutcome[]>
+
+  // ── delivering
+  /** Urgent ones first, then by due time. Not while the destination is paused. */
+  claim(destination: string, limit: number, claimant: string, lease: Milliseconds): Promise<readonly ClaimedDelivery[]>
+  /** Extends leases; tokens that are no longer ours are left out of the answer. */
+  renew(tokens: readonly ClaimToken[], lease: Milliseconds): Promise<readonly ClaimToken[]>
+  settle(settlements: readonly Settlement[]): Promise<readonly SettleOutcome[]>
+  giveBack(deliveries: readonly GivenBack[]): Promise<void>
+  /** Returns to READY what was SENDING under an expired lease, or under another claimant of this node (it died with its lock). Counts an INTERRUPTED attempt. */
+  rescue(liveClaimant: string): Promise<number>
+  /** When the next delivery of the destination falls due, or a lease or a pause ends; undefined when there is none. */
+  nextDueAt(destination: string): Promise<Instant | undefined>
+  /** Opens or closes the circuit; audited when it changes. */
+  destinationDown(name: string, failures: number, probeAt: Instant, reason: string): Promise<void>
+  destinationUp(name: string): Promise<void>
+  destinationNotes(name: string, notes: string): Promise<void>
+
+  // ── operators, all FULL
+  /** READY now, attempts kept. From READY (waiting), HELD, REJECTED, FAILED, CANCELLED. */
+  deliveryRetry(delivery: DeliveryId, by: Actor): Promise<OperatorOutcome<DeliveryId>>
+  /** As above for all that match and can be retried (not CANCELLED unless asked for by state), at most `limit`, oldest first. */
+  deliveriesRetry(
+    selection: DeliverySelection,
+    limit: number,
+    by: Actor,
+  ): Promise<{ readonly retried: number; readonly left: number }>
+  deliveryCancel(delivery: DeliveryId, reason: string, by: Actor): Promise<OperatorOutcome<DeliveryId>>
+  destinationPause(name: string, reason: string, until: Instant | null, by: Actor): Promise<OperatorOutcome<string>>
+  destinationResume(name: string, by: Actor): Promise<OperatorOutcome<string>>
+  /** Forgets what still waits or is held of an instance's decision, and asks for a new one. Deliveries stay as they are. */
+  instanceReplan(instance: InstanceId, by: Actor): Promise<OperatorOutcome<InstanceId>>
+
+  // ── keeping
+  /** Every ruleset that came into force; FULL. */
+  rulesetInForce(ruleset: RulesetRecord): Promise<void>
+  lastRuleset(): Promise<RulesetRecord | undefined>
+  /** Only the SHA-256 of the token is kept. FULL. */
+  tokenCreate(token: Secret, grant: TokenGrant, by: Actor): Promise<void>
+  tokenRevoke(name: string, by: Actor): Promise<boolean>
+  tokenGrant(token: Secret): Promise<TokenGrant | undefined>
+  tokens(): Promise<readonly (TokenGrant & { readonly createdAt: Instant; readonly revokedAt: Instant | null })[]>
+  callerRefused(callingAe: string, calledAe: string, peer: string, reason: string): Promise<void>
+  refusedCallers(limit: number): Promise<readonly RefusedCaller[]>
+  processEvent(event: ProcessEvent): Promise<void>
+  /** One event a request that read patient data (PS3.15 A.5 "DICOM Instances Accessed"). */
+  phiRead(by: Actor, what: string, count: number): Promise<void>
+  /** Recomputes the chain of audit events. */
+  auditVerify(): Promise<{ readonly events: number; readonly firstBroken: number | null }>
+  /** Flushes and folds the write-ahead log back; on the owner's schedule, off the hot path. */
+  checkpoint(): Promise<{ readonly walBytes: number }>
+}
+
+export type { AttemptId, ClaimToken, DeliveryId, InstanceId, ObligationId }

@@ -1,0 +1,178 @@
+import type { Instant, Milliseconds } from '../base/clock.ts'
+import type { AttributeChange } from '../dicom/resolved-edit.ts'
+import type { RuleRef } from '../rules/decision.ts'
+import type { BlobRef } from './blob-ref.ts'
+import type { AttemptId, DeliveryId, InstanceId, ObligationId } from './ids.ts'
+import type { DeliverySelection, DestinationCondition, InstanceIdentity, Reception } from './ledger.ts'
+import type {
+  AttemptOutcome,
+  DeliveryState,
+  InstanceState,
+  ObligationKind,
+  ObligationState,
+  StudyState,
+} from './states.ts'
+
+/** A page of a list by keyset: newest first unless said otherwise; `after` and `before` are cursors this ledger gave out. */
+export interface PageRequest {
+  /** Exactly one of the two is given; at most 200. */
+  readonly first?: number
+  readonly last?: number
+  readonly after?: string
+  readonly before?: string
+}
+
+export interface Page<Row> {
+  /** Always in list order. */
+  readonly rows: readonly { readonly cursor: string; readonly row: Row }[]
+  readonly hasNext: boolean
+  readonly hasPrevious: boolean
+}
+
+export interface StudyRow {
+  readonly studyInstanceUid: string
+  readonly accessionNumber: string | null
+  readonly patientId: string | null
+  readonly patientName: string | null
+  readonly modalities: readonly string[]
+  readonly state: StudyState
+  readonly firstReceivedAt: Instant
+  readonly lastReceivedAt: Instant
+}
+
+export interface InstanceRow {
+  readonly id: InstanceId
+  readonly identity: InstanceIdentity
+  readonly blob: BlobRef
+  readonly reception: Reception
+  readonly state: InstanceState
+  readonly heldReason: string | null
+  /** Whether the original is still in the spool. */
+  readonly spooled: boolean
+}
+
+export interface ObligationRow {
+  readonly id: ObligationId
+  readonly instance: InstanceId
+  readonly kind: ObligationKind
+  readonly state: ObligationState
+  readonly rule: RuleRef | null
+  readonly reason: string | null
+  readonly until: Instant | null
+  readonly delivery: DeliveryId | null
+}
+
+export interface DeliveryRow {
+  readonly id: DeliveryId
+  readonly instance: InstanceId
+  readonly destination: string
+  readonly sentTo: string | null
+  readonly state: DeliveryState
+  readonly reason: string | null
+  readonly urgent: boolean
+  readonly rules: readonly RuleRef[]
+  readonly changes: readonly AttributeChange[]
+  readonly attempts: number
+  readonly nextAttemptAt: Instant | null
+  readonly plannedAt: Instant
+  readonly settledAt: Instant | null
+  readonly sentSha256: string | null
+}
+
+export interface AttemptRow {
+  readonly id: AttemptId
+  readonly delivery: DeliveryId
+  readonly number: number
+  readonly startedAt: Instant
+  readonly took: Milliseconds | null
+  readonly outcome: AttemptOutcome
+  readonly status: string | null
+  readonly reason: string | null
+}
+
+export interface AuditRow {
+  readonly node: string
+  readonly sequence: number
+  readonly at: Instant
+  readonly event: string
+  readonly actor: string
+  readonly outcome: string
+  readonly subjectKind: 'Instance' | 'Study' | 'Delivery' | 'Destination' | 'Ruleset' | null
+  readonly subjectId: string | null
+  /** Holds patient data. */
+  readonly detail: string | null
+}
+
+export interface QueueDepth {
+  readonly ready: number
+  /** READY with a try behind it and the next one in the future. */
+  readonly waiting: number
+  readonly sending: number
+  readonly awaitingCommitment: number
+  readonly held: number
+  readonly rejected: number
+  readonly failed: number
+  readonly delivered: number
+  readonly cancelled: number
+  readonly oldestReadyAt: Instant | null
+}
+
+export interface StudySelection {
+  readonly accessionNumber?: string
+  readonly studyInstanceUid?: string
+  readonly state?: StudyState
+  readonly receivedAfter?: Instant
+  readonly receivedBefore?: Instant
+}
+
+export interface InstanceSelection {
+  readonly studyInstanceUid?: string
+  readonly state?: InstanceState
+  readonly sopClassUid?: string
+  readonly callingAe?: string
+  readonly receivedAfter?: Instant
+}
+
+export interface AuditSelection {
+  readonly event?: string
+  readonly actor?: string
+  readonly after?: Instant
+  readonly before?: Instant
+  readonly subjectId?: string
+}
+
+/** How many obligations stand in each state; their sum is all that were ever made and are still on record (wall W6). */
+export type ObligationCounts = Readonly<Record<ObligationState, number>> & {
+  /** Admitted and not decided yet. */
+  readonly undecided: number
+}
+
+/** The reading half of the ledger. Never waits for the writer; may be one commit behind it. */
+export interface LedgerViews {
+  study(studyInstanceUid: string): Promise<StudyRow | undefined>
+  studies(selection: StudySelection, page: PageRequest): Promise<Page<StudyRow>>
+  instance(id: InstanceId): Promise<InstanceRow | undefined>
+  instances(selection: InstanceSelection, page: PageRequest): Promise<Page<InstanceRow>>
+  /** The packed header as received. */
+  header(id: InstanceId): Promise<Uint8Array | undefined>
+  obligations(instance: InstanceId): Promise<readonly ObligationRow[]>
+  obligation(id: ObligationId): Promise<ObligationRow | undefined>
+  delivery(id: DeliveryId): Promise<DeliveryRow | undefined>
+  deliveries(
+    selection: DeliverySelection & { readonly instance?: InstanceId; readonly studyInstanceUid?: string },
+    page: PageRequest,
+  ): Promise<Page<DeliveryRow>>
+  /** Up to `cap`; undefined above it. */
+  deliveryCount(selection: DeliverySelection, cap: number): Promise<number | undefined>
+  attempts(delivery: DeliveryId, page: PageRequest): Promise<Page<AttemptRow>>
+  attempt(id: AttemptId): Promise<AttemptRow | undefined>
+  auditEvents(selection: AuditSelection, page: PageRequest): Promise<Page<AuditRow>>
+  auditEvent(node: string, sequence: number): Promise<AuditRow | undefined>
+  queueDepth(destination: string): Promise<QueueDepth>
+  /** Every destination that has ever been owed something or has a condition. */
+  conditions(): Promise<readonly DestinationCondition[]>
+  obligationCounts(): Promise<ObligationCounts>
+  /** For the spool's recovery: which of these blob keys have an instance, and rows admitted after the last verified mark. */
+  knownBlobs(keys: readonly string[]): Promise<ReadonlySet<string>>
+  unverified(limit: number, after?: InstanceId): Promise<readonly { readonly id: InstanceId; readonly blob: BlobRef }[]>
+}
