@@ -1,0 +1,24 @@
+// What two Part 10 files have in common when one is a faithful copy of the other: the bytes after the file meta.
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { readFileMeta } from '../../src/dicom/file-meta.ts'
+
+/** The data set's bytes of a Part 10 file. */
+export function dataSetOf(file: Buffer): Buffer {
+  const read = readFileMeta(file)
+  if ('problem' in read) throw new Error(`no file meta: ${read.problem}`)
+  return file.subarray(read.dataSetOffset)
+}
+
+export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+/** SHA-256 of the data set of every file in a folder, sorted; one a file. */
+export async function dataSetDigests(dir: string): Promise<readonly string[]> {
+  const digests: string[] = []
+  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    digests.push(sha256(dataSetOf(await readFile(path.join(entry.parentPath, entry.name)))))
+  }
+  return digests.sort()
+}
