@@ -35,6 +35,9 @@ export interface LogFields {
   readonly setting?: string
   readonly signal?: string
   readonly incident?: string
+  readonly correlation?: string
+  readonly method?: string
+  readonly route?: string
   readonly dicomPort?: number
   readonly httpPort?: number
   readonly adminPort?: number

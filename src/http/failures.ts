@@ -1,0 +1,29 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { Log } from '../base/log.ts'
+import { whereThrown } from './incident.ts'
+import { refuse } from './refusal.ts'
+
+/** Answers for an address that cannot even be decoded. */
+export function answerUnreadable(reply: FastifyReply): void {
+  refuse(reply, 400)
+}
+
+/**
+ * Every error of every route: a caller's mistake is answered by its status, ours by 500 and nothing but the correlation
+ * id under which the log says where it was thrown.
+ */
+export function answerErrors(server: FastifyInstance, log: Log): void {
+  server.setNotFoundHandler((_request, reply) => refuse(reply, 404))
+  server.setErrorHandler((error, request, reply) => {
+    const status = statusOf(error)
+    if (status < 500) return refuse(reply, status)
+    log.error('http-request-failed', { ...whereThrown(error), correlation: request.id })
+    return refuse(reply, status)
+  })
+}
+
+function statusOf(error: unknown): number {
+  if (typeof error !== 'object' || error === null || !('statusCode' in error)) return 500
+  const status = error.statusCode
+  return typeof status === 'number' && status >= 400 && status <= 599 ? status : 500
+}

@@ -1,0 +1,133 @@
+import { createServer } from 'node:http'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { type Clock, type Milliseconds, ms } from '../base/clock.ts'
+import { KurirError } from '../base/failure.ts'
+import type { NewId } from '../base/id.ts'
+import type { Log } from '../base/log.ts'
+import { answerErrors, answerUnreadable } from './failures.ts'
+import { traceRequests } from './trace.ts'
+
+/** What routes are added to. Its owner is this room: others take the type from here (wall W7). */
+export type { FastifyInstance as HttpServer, FastifyReply as HttpReply, FastifyRequest as HttpRequest } from 'fastify'
+
+export interface ListenerSettings {
+  readonly host: string
+  /** 0: any free one. */
+  readonly port: number
+  /** Bytes of a body that is read whole; a route that streams sets its own. */
+  readonly bodyLimit: number
+}
+
+/** Every wait has an end, every length a limit. */
+export interface ListenerLimits {
+  /** From the connection to the end of the headers. */
+  readonly headers: Milliseconds
+  /** From the connection to the end of the body. */
+  readonly request: Milliseconds
+  /** Without a byte in either direction while an answer is awaited. */
+  readonly silence: Milliseconds
+  /** Between two requests of one connection. */
+  readonly idle: Milliseconds
+  /** How long open requests may take to finish when we stop. */
+  readonly drain: Milliseconds
+  /** After a refusal, how long we go on reading what the caller was still sending, so that it gets to read the answer. */
+  readonly linger: Milliseconds
+  readonly headerBytes: number
+  readonly connections: number
+  /** Characters of one path parameter. */
+  readonly parameter: number
+}
+
+export const LISTENER_LIMITS: ListenerLimits = {
+  headers: ms(10_000),
+  request: ms(60_000),
+  silence: ms(60_000),
+  idle: ms(65_000),
+  drain: ms(10_000),
+  linger: ms(2_000),
+  headerBytes: 16_384,
+  connections: 1_000,
+  parameter: 256,
+}
+
+export interface ListenerDeps {
+  readonly clock: Clock
+  readonly log: Log
+  readonly newId: NewId
+  readonly limits?: Partial<ListenerLimits>
+}
+
+/**
+ * One HTTP port. Routes are added to `server` before `listen`; disposing it refuses new connections, lets open requests
+ * finish within the drain limit and then closes what is left.
+ */
+export interface HttpListener extends AsyncDisposable {
+  readonly server: FastifyInstance
+  /** Resolves with the port it got. Rejects with Node's own error when the address cannot be had. */
+  listen(): Promise<number>
+}
+
+/** Makes a listener that does not listen yet. */
+export function createListener(settings: ListenerSettings, deps: ListenerDeps): HttpListener {
+  const limits = { ...LISTENER_LIMITS, ...deps.limits }
+  const server = createFastify(settings, limits, deps)
+  traceRequests(server, deps, limits.linger)
+  answerErrors(server, deps.log)
+  return {
+    server,
+    listen: () => listen(server, settings),
+    [Symbol.asyncDispose]: () => drain(server, deps.clock, limits.drain),
+  }
+}
+
+function createFastify(settings: ListenerSettings, limits: ListenerLimits, deps: ListenerDeps): FastifyInstance {
+  return Fastify({
+    logger: false,
+    genReqId: () => deps.newId(),
+    bodyLimit: settings.bodyLimit,
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    routerOptions: { maxParamLength: limits.parameter },
+    frameworkErrors: (_error: unknown, _request: FastifyRequest, reply: FastifyReply) => answerUnreadable(reply),
+    serverFactory: (handler) => {
+      // Node looks for late requests every 30 s unless told otherwise, which would be added to each limit.
+      const every = Math.max(100, Math.min(limits.headers, limits.request, 5_000) / 4)
+      const http = createServer({ maxHeaderSize: limits.headerBytes, connectionsCheckingInterval: every }, handler)
+      http.headersTimeout = limits.headers
+      http.requestTimeout = limits.request
+      http.keepAliveTimeout = limits.idle
+      http.maxConnections = limits.connections
+      http.setTimeout(limits.silence)
+      return http
+    },
+    clientErrorHandler: (error, socket) => {
+      if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+      socket.end(malformedAnswer(error.code))
+    },
+  })
+}
+
+// Before there is a request there is no reply object: the answer is written as it is.
+function malformedAnswer(code: string): string {
+  const status = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : malformedStatus(code)
+  return `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
+}
+
+const malformedStatus = (code: string): string =>
+  code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
+
+async function listen(server: FastifyInstance, settings: ListenerSettings): Promise<number> {
+  await server.listen({ host: settings.host, port: settings.port })
+  const address = server.server.address()
+  if (address === null || typeof address === 'string') {
+    throw new KurirError('internal', 'permanent', 'the HTTP listener has no port')
+  }
+  return address.port
+}
+
+async function drain(server: FastifyInstance, clock: Clock, limit: Milliseconds): Promise<void> {
+  const timer = clock.after(limit, () => server.server.closeAllConnections())
+  await server.close()
+  timer.cancel()
+}

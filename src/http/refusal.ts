@@ -1,0 +1,34 @@
+import { STATUS_CODES } from 'node:http'
+import type { FastifyReply } from 'fastify'
+
+/** The body of every answer that is not what was asked for. `correlation_id` stands in the log beside what happened. */
+export interface Refusal {
+  readonly status: 'error'
+  readonly message: string
+  readonly correlation_id: string
+}
+
+// Our own sentences: a framework's would name it, its version, or repeat what the caller sent.
+const SENTENCES: Readonly<Record<number, string>> = {
+  400: 'The request cannot be read.',
+  401: 'This call needs a token: Authorization: Bearer TOKEN.',
+  403: 'The token lacks the role for this.',
+  404: 'There is nothing here.',
+  405: 'This method is not for this address.',
+  408: 'The request took too long to arrive.',
+  413: 'The body is too large.',
+  414: 'The address is too long.',
+  415: 'The body is of a kind that is not understood here.',
+  431: 'The headers are too large.',
+  500: 'Something went wrong here. The log tells more under the correlation id.',
+  503: 'This cannot be answered now.',
+}
+
+/** One sentence for an HTTP status (RFC 9110 15), the same for every cause. */
+export const sentenceFor = (status: number): string => SENTENCES[status] ?? STATUS_CODES[status] ?? 'Error'
+
+/** Answers with a status and its sentence, or one of the caller's own (which must hold nothing of the request). */
+export function refuse(reply: FastifyReply, status: number, message: string = sentenceFor(status)): FastifyReply {
+  const body: Refusal = { status: 'error', message, correlation_id: reply.request.id }
+  return reply.code(status).type('application/json; charset=utf-8').send(body)
+}
