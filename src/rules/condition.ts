@@ -1,0 +1,86 @@
+import type { Facts } from './facts.ts'
+import { comparable, type Name, ourValues } from './name.ts'
+import type { Predicate } from './predicate.ts'
+
+/** A compiled match. */
+export type Condition =
+  | { readonly kind: 'test'; readonly name: Name; readonly slot: number; readonly predicate: Predicate }
+  | { readonly kind: 'all' | 'any'; readonly of: readonly Condition[] }
+  | { readonly kind: 'not'; readonly of: Condition }
+
+/** Numbers the distinct names of a ruleset, so that each is read from the header once a decision. */
+export class Slots {
+  readonly #names = new Map<string, number>()
+
+  slotOf(name: Name): number {
+    const slot = this.#names.get(name.text) ?? this.#names.size
+    this.#names.set(name.text, slot)
+    return slot
+  }
+}
+
+/** The values of all names for one instance, each read when it is first asked for. */
+export class Values {
+  readonly facts: Facts
+  readonly #slots: (readonly string[] | undefined)[] = []
+
+  constructor(facts: Facts) {
+    this.facts = facts
+  }
+
+  of(name: Name, slot: number): readonly string[] {
+    const known = this.#slots[slot]
+    if (known !== undefined) return known
+    const values = readValues(name, this.facts)
+    this.#slots[slot] = values
+    return values
+  }
+}
+
+function readValues(name: Name, facts: Facts): readonly string[] {
+  if (name.kind === 'ours') return ourValues(name.name, facts)
+  const { header } = facts
+  const vr = name.isPrivate ? (header.vr(name.path) ?? name.vr) : name.vr
+  // Bytes and sequences have no text to compare; that they are there is all that can be asked.
+  if (OPAQUE.has(vr)) return header.has(name.path) ? ['present'] : []
+  return header.values(name.path).map((value) => comparable(value, vr))
+}
+
+const OPAQUE: ReadonlySet<string> = new Set(['SQ', 'OB', 'OD', 'OF', 'OL', 'OV', 'OW'])
+
+/** Whether the match holds for these values. */
+export function holds(condition: Condition, values: Values): boolean {
+  switch (condition.kind) {
+    case 'test':
+      return condition.predicate.holds(values.of(condition.name, condition.slot))
+    case 'all':
+      return condition.of.every((inner) => holds(inner, values))
+    case 'any':
+      return condition.of.some((inner) => holds(inner, values))
+    case 'not':
+      return !holds(condition.of, values)
+    default:
+      return condition satisfies never
+  }
+}
+
+/** Why the match holds or does not, in the words of the rules: never a value of the instance. */
+export function because(condition: Condition, values: Values): readonly string[] {
+  switch (condition.kind) {
+    case 'test': {
+      const { name, predicate } = condition
+      return [`${name.text} ${holds(condition, values) ? predicate.yes : predicate.no}`]
+    }
+    case 'all':
+    case 'any': {
+      const outcome = holds(condition, values)
+      const decisive = condition.of.filter((inner) => holds(inner, values) === outcome)
+      const enough = outcome === (condition.kind === 'any') ? decisive.slice(0, 1) : decisive
+      return enough.flatMap((inner) => because(inner, values))
+    }
+    case 'not':
+      return because(condition.of, values)
+    default:
+      return condition satisfies never
+  }
+}

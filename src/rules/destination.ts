@@ -1,0 +1,160 @@
+import { z } from 'zod'
+import { type Milliseconds, ms } from '../base/clock.ts'
+import type { TransferSyntaxUid } from '../dicom/uid.ts'
+import {
+  type AeAddress,
+  aeAddressField,
+  aeTitleField,
+  durationField,
+  parsed,
+  textField,
+  transferSyntaxField,
+} from './field.ts'
+import { checkLayout } from './layout.ts'
+
+/** Files only: what they hold is never in the rules. */
+export interface TlsFiles {
+  readonly caFile?: string | undefined
+  readonly certFile?: string | undefined
+  readonly keyFile?: string | undefined
+}
+
+/**
+ * `default`: as received; for native pixels also Explicit and Implicit VR Little Endian. `as_received`: nothing else.
+ * Or these, in this order of preference.
+ */
+export type TransferSyntaxChoice = 'default' | 'as_received' | readonly TransferSyntaxUid[]
+
+export interface DimseOptions {
+  readonly ae: AeAddress
+  /** `{calling_ae}`: the title under which the instance came to us. Undefined: our own. */
+  readonly callingAe: string | undefined
+  /** At most this many at once. */
+  readonly associations: number
+  readonly transferSyntax: TransferSyntaxChoice
+  readonly tls: TlsFiles | undefined
+}
+
+export interface FolderOptions {
+  /** As written; relative to the working directory of the process. */
+  readonly path: string
+  /** `/` between folders; `{Keyword}` is filled from what leaves. */
+  readonly layout: string
+}
+
+/** How long a delivery is tried again: failures of the object or the association count, an outage does not. */
+export interface RetryOptions {
+  readonly first: Milliseconds
+  readonly longest: Milliseconds
+  readonly giveUpAfter: Milliseconds
+}
+
+/** How a destination is reached. `not-configured` names the environment variables that are not set. */
+export type Reach =
+  | { readonly kind: 'dimse'; readonly dimse: DimseOptions }
+  | { readonly kind: 'folder'; readonly folder: FolderOptions }
+  | { readonly kind: 'not-configured'; readonly unset: readonly string[] }
+
+/** A place to which instances may be forwarded, as the rules declare it. */
+export interface Destination {
+  readonly name: string
+  readonly file: string
+  readonly line: number
+  readonly reach: Reach
+  readonly retry: RetryOptions
+  /** What reopens a circuit that broke; only for `dimse`. */
+  readonly verify: 'c_echo' | undefined
+}
+
+const tlsSchema = z
+  .strictObject({
+    ca_file: textField.optional().describe('Certificates of those we trust, PEM. Unsaid: what the system trusts.'),
+    cert_file: textField.optional().describe('Our certificate, PEM.'),
+    key_file: textField.optional().describe('The key of our certificate, PEM.'),
+  })
+  .refine((tls) => (tls.cert_file === undefined) === (tls.key_file === undefined), {
+    message: 'cert_file and key_file go together.',
+  })
+
+const callingAeField = parsed((text) => {
+  if (text === '{calling_ae}') return text
+  const title = aeTitleField.safeParse(text)
+  return title.success && !/[{}]/.test(text)
+    ? title.data
+    : { problem: `${text} is neither an AE title nor {calling_ae}.` }
+})
+
+const associationsField = parsed((text): number | { problem: string } =>
+  /^\d{1,3}$/.test(text) && Number(text) >= 1 && Number(text) <= 64
+    ? Number(text)
+    : { problem: `${text} cannot stand here; associations is a number from 1 to 64.` },
+)
+
+export const dimseSchema = z.strictObject({
+  ae: aeAddressField.describe('Who is called and where: TITLE@host:port, IPv6 addresses in brackets.'),
+  calling_ae: callingAeField
+    .optional()
+    .describe('Our own title, or "{calling_ae}" for the title of whoever sent the instance to us.'),
+  associations: associationsField.optional().describe('At most this many at once, 1 to 64; 2 unless said.'),
+  transfer_syntax: z
+    .union([z.enum(['default', 'as_received']), transferSyntaxField, z.array(transferSyntaxField).min(1)])
+    .optional()
+    .describe('default, as_received, or a list of transfer syntaxes by keyword or UID.'),
+  tls: tlsSchema.optional().describe('TLS to this destination; secrets stand in files only.'),
+})
+
+const pathField = parsed((text) =>
+  text.trim() === '' || text.includes('{') ? { problem: 'path is the name of a folder, without {…}.' } : text,
+)
+
+export const folderSchema = z.strictObject({
+  path: pathField.describe('The folder; a relative one begins at the working directory.'),
+  layout: parsed(checkLayout).optional().describe('The file below it: text with {Keyword}, "/" between folders.'),
+})
+
+const retrySchema = z
+  .strictObject({
+    first: durationField.optional().describe('The wait before the second try; 10s unless said.'),
+    longest: durationField.optional().describe('Waits double up to this; 15m unless said.'),
+    give_up_after: durationField.optional().describe('After this long the delivery is FAILED; 7d unless said.'),
+  })
+  .transform(
+    (retry): RetryOptions => ({
+      first: retry.first ?? DEFAULT_RETRY.first,
+      longest: retry.longest ?? ms(Math.max(DEFAULT_RETRY.longest, retry.first ?? 0)),
+      giveUpAfter: retry.give_up_after ?? DEFAULT_RETRY.giveUpAfter,
+    }),
+  )
+  .refine((retry) => retry.first <= retry.longest, { message: 'first cannot be more than longest.' })
+
+export const DEFAULT_RETRY: RetryOptions = { first: ms(10_000), longest: ms(900_000), giveUpAfter: ms(604_800_000) }
+export const DEFAULT_LAYOUT = '{StudyInstanceUID}/{SOPInstanceUID}.dcm'
+const DEFAULT_ASSOCIATIONS = 2
+
+/** The keys that every kind of destination has, and each kind under its own. `urgent` is a match and read apart. */
+export const destinationShape = {
+  dimse: dimseSchema.optional().describe('A DICOM node that is sent to by C-STORE.'),
+  folder: folderSchema.optional().describe('A folder of DICOM files.'),
+  retry: retrySchema.optional().describe('How a failed delivery is tried again.'),
+  verify: z.enum(['c_echo']).optional().describe('What reopens a destination that was down: c_echo.'),
+}
+
+export const KINDS = ['dimse', 'folder'] as const
+
+export function reachDimse(options: z.output<typeof dimseSchema>): Reach {
+  const choice = options.transfer_syntax ?? 'default'
+  const tls = options.tls
+  const dimse: DimseOptions = {
+    ae: options.ae,
+    callingAe: options.calling_ae,
+    associations: options.associations ?? DEFAULT_ASSOCIATIONS,
+    transferSyntax: choice === 'default' || choice === 'as_received' || Array.isArray(choice) ? choice : [choice],
+    tls: tls === undefined ? undefined : { caFile: tls.ca_file, certFile: tls.cert_file, keyFile: tls.key_file },
+  }
+  return { kind: 'dimse', dimse }
+}
+
+export const reachFolder = (options: z.output<typeof folderSchema>): Reach => ({
+  kind: 'folder',
+  folder: { path: options.path, layout: options.layout ?? DEFAULT_LAYOUT },
+})

@@ -1,0 +1,131 @@
+import { type AttributePath, type PathStep, parseTag } from '../dicom/attribute-path.ts'
+import { implicitVr, isPrivate, lookUpKeyword, lookUpTag, suggestKeyword } from '../dicom/dictionary.ts'
+import { transferSyntaxOf } from '../dicom/transfer-syntax.ts'
+import type { Facts } from './facts.ts'
+import { laterWord } from './later.ts'
+import { sopClassKeyword } from './sop-class.ts'
+import { didYouMean } from './suggestion.ts'
+
+export const OUR_NAMES = ['calling_ae', 'called_ae', 'peer', 'door', 'sop_class', 'transfer_syntax'] as const
+export type OurName = (typeof OUR_NAMES)[number]
+
+/** What a NAME of the rules language stands for: something of ours, or an attribute. */
+export type Name =
+  | { readonly kind: 'ours'; readonly text: string; readonly name: OurName }
+  | {
+      readonly kind: 'attribute'
+      readonly text: string
+      readonly path: AttributePath
+      /** From the dictionary; `UN` for private and unknown tags, whose text is then what the header says it is. */
+      readonly vr: string
+      readonly vm: string
+      readonly isPrivate: boolean
+    }
+export type AttributeName = Name & { readonly kind: 'attribute' }
+
+type Refused = { readonly problem: string }
+
+/** Reads `Modality`, `RequestAttributesSequence.ScheduledProcedureStepID`, `…Sequence[0].X`, `(0009,1001)`, `calling_ae`. */
+export function parseName(text: string): Name | Refused {
+  if (isOurs(text)) return { kind: 'ours', text, name: text }
+  const later = laterWord(text)
+  if (later !== undefined) return { problem: later }
+  if (/^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$/.test(text))
+    return { problem: `This version does not have lookups yet (${text}).` }
+  if (/^[a-z]/.test(text)) return { problem: sayUnknown(text) }
+  return parseAttribute(text)
+}
+
+const isOurs = (text: string): text is OurName => OUR_NAMES.some((name) => name === text)
+
+function sayUnknown(text: string): string {
+  const hint = didYouMean(text, OUR_NAMES)
+  if (hint !== '') return `There is no name ${text}.${hint}`
+  const keyword = suggestKeyword(text)
+  if (keyword !== undefined) return `${text} is not a DICOM keyword. Did you mean ${keyword}?`
+  return `There is no name ${text}. There are: ${OUR_NAMES.join(', ')}, and DICOM keywords.`
+}
+
+/** Reads the path of an attribute. */
+export function parseAttribute(text: string): AttributeName | Refused {
+  const steps: PathStep[] = []
+  const parts = text.split('.')
+  for (const [index, part] of parts.entries()) {
+    const step = parseStep(part)
+    if ('problem' in step) return step
+    const vr = implicitVr(step.tag)
+    const isLast = index === parts.length - 1
+    if (!isLast && vr !== 'SQ' && !isPrivate(step.tag)) {
+      return { problem: `${part} is not a sequence (it is ${vr}), so nothing can stand inside it.` }
+    }
+    if (isLast && step.item !== undefined) return { problem: `${text} ends in an item; name an attribute inside it.` }
+    steps.push(!isLast && step.item === undefined ? { tag: step.tag, item: 'every' } : step)
+  }
+  const last = steps.at(-1)
+  if (last === undefined) return { problem: `${text} is not a name.` }
+  const vr = implicitVr(last.tag)
+  return {
+    kind: 'attribute',
+    text,
+    path: steps,
+    vr,
+    vm: lookUpTag(last.tag)?.vm ?? '1-n',
+    isPrivate: isPrivate(last.tag),
+  }
+}
+
+function parseStep(part: string): PathStep | Refused {
+  const match = /^(.+?)(?:\[(\d{1,6})\])?$/.exec(part)
+  const name = match?.[1] ?? ''
+  const item = match?.[2] === undefined ? {} : { item: Number(match[2]) }
+  if (name.startsWith('(')) {
+    const tag = parseTag(name)
+    return tag === undefined ? { problem: `${name} is not a tag; write (gggg,eeee) in hexadecimal.` } : { tag, ...item }
+  }
+  const entry = lookUpKeyword(name)
+  if (entry !== undefined) return { tag: entry.tag, ...item }
+  const suggestion = suggestKeyword(name)
+  const hint = suggestion === undefined ? '' : ` Did you mean ${suggestion}?`
+  return { problem: `${name === '' ? 'Nothing' : name} is not a DICOM keyword.${hint}` }
+}
+
+/** The values a name of ours has; of a SOP class or transfer syntax the UID and the keyword both. */
+export function ourValues(name: OurName, facts: Facts): readonly string[] {
+  switch (name) {
+    case 'calling_ae':
+      return [facts.callingAe]
+    case 'called_ae':
+      return [facts.calledAe]
+    case 'peer':
+      return [facts.peer]
+    case 'door':
+      return [facts.door]
+    case 'sop_class':
+      return withKeyword(facts.sopClass, sopClassKeyword(facts.sopClass))
+    case 'transfer_syntax':
+      return withKeyword(facts.transferSyntax, transferSyntaxOf(facts.transferSyntax).keyword)
+    default:
+      return name satisfies never
+  }
+}
+
+const withKeyword = (uid: string, keyword: string | undefined): readonly string[] =>
+  keyword === undefined || keyword === 'Unknown' ? [uid] : [uid, keyword]
+
+// Leading spaces count in these (PS3.5 6.2), and the backslash is a character.
+const ONE_TEXT: ReadonlySet<string> = new Set(['LT', 'ST', 'UT', 'UR', 'UC'])
+
+/** A value as rules compare it: unpadded, NFC, of a PN the alphabetic group (PS3.5 6.2.1.1). */
+export function comparable(value: string, vr: string): string {
+  const group = vr === 'PN' ? (value.split('=', 1)[0] ?? '') : value
+  const bare = ONE_TEXT.has(vr) ? group.replace(TRAILING, '') : group.replace(PADDING, '')
+  // ASCII has one normal form, and almost everything is ASCII.
+  return ASCII.test(bare) ? bare : bare.normalize('NFC')
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL pads UIDs
+const PADDING = /^ +|[ \0]+$/g
+// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL pads UIDs
+const TRAILING = /[ \0]+$/
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
+const ASCII = /^[\x00-\x7f]*$/

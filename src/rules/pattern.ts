@@ -1,0 +1,25 @@
+import { RE2JS, RE2JSException } from 're2js'
+
+/** A pattern with RE2's semantics: matching takes time linear in the value, whatever either of them is. */
+export type Pattern = RE2JS
+
+export const MAX_PATTERN_LENGTH = 1_000
+const MAX_PROGRAM = 20_000
+
+/** The compiled pattern, or in a sentence why it does not compile. */
+export function compilePattern(text: string): Pattern | { readonly problem: string } {
+  if (text.length > MAX_PATTERN_LENGTH)
+    return { problem: `The pattern is ${text.length} characters; ${MAX_PATTERN_LENGTH} is the most.` }
+  try {
+    const pattern = RE2JS.compile(text)
+    if (pattern.programSize() <= MAX_PROGRAM) return pattern
+    return { problem: `The pattern ${text} is too large once its repetitions are written out.` }
+  } catch (error) {
+    const why =
+      error instanceof RE2JSException ? error.message.replace(/^error parsing regexp: /, '') : 'it is malformed'
+    const hint = /\(\?(?:<?[=!])/.test(text) ? ' (RE2 has no look-ahead or look-behind)' : ''
+    return { problem: `The pattern ${text} does not compile: ${why}${hint}.` }
+  }
+}
+
+export const isPattern = (value: Pattern | { readonly problem: string }): value is Pattern => !('problem' in value)

@@ -1,0 +1,261 @@
+import { z } from 'zod'
+import { parseAeTitle } from '../dicom/ae-title.ts'
+import { TRANSFER_SYNTAXES, transferSyntaxByKeyword } from '../dicom/transfer-syntax.ts'
+import { isWithin, parseCidr } from './cidr.ts'
+import { yesField } from './field.ts'
+import { isTimeVr, readMoment } from './moment.ts'
+import type { Name } from './name.ts'
+import { compilePattern, isPattern } from './pattern.ts'
+import type { Place } from './place.ts'
+import { isSopClassKeyword, nearestSopClass } from './sop-class.ts'
+import { didYouMean } from './suggestion.ts'
+
+/** Judges the values of one name: comparable ones, none when there is no such attribute. */
+export interface Predicate {
+  readonly holds: (values: readonly string[]) => boolean
+  /** What is said of the name when it holds, and when it does not: `is CT`, `is not CT`. */
+  readonly yes: string
+  readonly no: string
+}
+
+/** The lists of all files by name. */
+export type Lists = ReadonlyMap<string, ReadonlySet<string>>
+
+const text = z.string()
+const operators = {
+  matches: text.optional().describe('An RE2 pattern for the whole value.'),
+  starts_with: z.string().min(1).optional().describe('How the value begins.'),
+  ends_with: z.string().min(1).optional().describe('How the value ends.'),
+  contains: z.string().min(1).optional().describe('What stands somewhere in the value.'),
+  in_list: z.string().min(1).optional().describe('The name of a list under lists:.'),
+  present: yesField.optional().describe('Whether there is a value that is not empty.'),
+  gt: text.optional().describe('More than; later than.'),
+  gte: text.optional().describe('At least; not before.'),
+  lt: text.optional().describe('Less than; before.'),
+  lte: text.optional().describe('At most; not after.'),
+  within: text.optional().describe('An address range; for peer only.'),
+}
+type Operators = z.output<z.ZodObject<typeof operators>>
+
+/** RULES.md 2: text is "equals", a list is "is one of", keys are operators that must all hold. */
+export const predicateSchema: z.ZodType = z.union([
+  z.string(),
+  z.array(z.string()).min(1),
+  z.strictObject({
+    ...operators,
+    get not() {
+      return z
+        .lazy(() => predicateSchema)
+        .optional()
+        .describe('Holds if no value satisfies this.')
+    },
+  }),
+])
+const operatorsSchema = z.object(operators)
+
+/** One operator that looks at one value. */
+interface ValueTest {
+  readonly test: (value: string) => boolean
+  readonly yes: string
+  readonly no: string
+}
+
+/** The predicate at a place, or undefined after reporting what is wrong with it. */
+export function compilePredicate(place: Place, name: Name, lists: Lists): Predicate | undefined {
+  if (place.read(predicateSchema) === undefined) return undefined
+  if (name.kind === 'attribute' && UNREADABLE.has(name.vr) && !name.isPrivate && !asksPresenceOnly(place)) {
+    return place.report(`${name.text} is ${name.vr}; only present: can be asked of it.`)
+  }
+  if (place.map() !== undefined) return compileOperators(place, name, lists)
+  const literals = place.items().length > 0 ? place.items() : [place]
+  const texts = literals.map((literal) => readLiteral(literal, name))
+  if (!texts.every((literal) => literal !== undefined)) return undefined
+  return overValues([oneOf(texts)])
+}
+
+const UNREADABLE: ReadonlySet<string> = new Set(['SQ', 'OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'UN'])
+
+const asksPresenceOnly = (place: Place): boolean =>
+  place.entries().every(([key, inner]) => key === 'present' || (key === 'not' && asksPresenceOnly(inner))) &&
+  place.map() !== undefined
+
+function compileOperators(place: Place, name: Name, lists: Lists): Predicate | undefined {
+  const given = operatorsSchema.safeParse(place.value)
+  if (!given.success) return undefined
+  const keys = Object.keys(place.map() ?? {})
+  if (keys.length === 0)
+    return place.report('A predicate without an operator; write one of matches, starts_with, present ….')
+  const tests = keys
+    .filter((key) => key !== 'present' && key !== 'not')
+    .map((key) => compileOperator(key, place.at(key), name, lists))
+  const parts: (Predicate | undefined)[] =
+    tests.length === 0 ? [] : [overValues(tests.filter((test) => test !== undefined))]
+  if (given.data.present !== undefined) parts.push(presence(given.data.present))
+  if (place.has('not')) parts.push(negate(compilePredicate(place.at('not'), name, lists)))
+  const whole = parts.filter((part) => part !== undefined)
+  if (tests.includes(undefined) || whole.length < parts.length) return undefined
+  return whole.length === 1 ? whole[0] : together(whole)
+}
+
+function compileOperator(key: string, place: Place, name: Name, lists: Lists): ValueTest | undefined {
+  const literal = place.text() ?? ''
+  const wanted = literal.normalize('NFC')
+  switch (key as keyof Operators) {
+    case 'matches': {
+      const pattern = compilePattern(wanted)
+      if (!isPattern(pattern)) return place.report(pattern.problem)
+      return { test: (value) => pattern.matches(value), yes: `matches ${literal}`, no: `does not match ${literal}` }
+    }
+    case 'starts_with':
+      return {
+        test: (value) => value.startsWith(wanted),
+        yes: `starts with ${literal}`,
+        no: `does not start with ${literal}`,
+      }
+    case 'ends_with':
+      return {
+        test: (value) => value.endsWith(wanted),
+        yes: `ends with ${literal}`,
+        no: `does not end with ${literal}`,
+      }
+    case 'contains':
+      return { test: (value) => value.includes(wanted), yes: `contains ${literal}`, no: `does not contain ${literal}` }
+    case 'in_list':
+      return inList(place, literal, lists)
+    case 'within':
+      return within(place, literal, name)
+    case 'gt':
+    case 'gte':
+    case 'lt':
+    case 'lte':
+      return compared(key as Comparison, place, literal, name)
+    default:
+      return undefined
+  }
+}
+
+function inList(place: Place, literal: string, lists: Lists): ValueTest | undefined {
+  const list = lists.get(literal)
+  if (list === undefined) {
+    const known = [...lists.keys()].sort()
+    return place.report(
+      `No list ${literal}.${known.length === 0 ? ' None is declared.' : ` There are: ${known.join(', ')}.`}`,
+    )
+  }
+  return { test: (value) => list.has(value), yes: `is in ${literal}`, no: `is not in ${literal}` }
+}
+
+function within(place: Place, literal: string, name: Name): ValueTest | undefined {
+  if (name.text !== 'peer') return place.reportKey('within is for peer only.')
+  const range = parseCidr(literal)
+  if (range === undefined) return place.report(`${literal} is not an address range; write 10.20.0.0/16 or fd00::/8.`)
+  return { test: (value) => isWithin(range, value), yes: `is within ${literal}`, no: `is not within ${literal}` }
+}
+
+const NUMBERS: ReadonlySet<string> = new Set(['IS', 'DS', 'US', 'SS', 'UL', 'SL', 'FL', 'FD', 'UV', 'SV'])
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
+type Comparison = 'gt' | 'gte' | 'lt' | 'lte'
+const COMPARISONS = {
+  gt: { says: 'more than', later: 'after', test: (a: number, b: number) => a > b },
+  gte: { says: 'at least', later: 'not before', test: (a: number, b: number) => a >= b },
+  lt: { says: 'less than', later: 'before', test: (a: number, b: number) => a < b },
+  lte: { says: 'at most', later: 'not after', test: (a: number, b: number) => a <= b },
+} as const
+
+function compared(key: Comparison, place: Place, literal: string, name: Name): ValueTest | undefined {
+  const vr = name.kind === 'attribute' ? name.vr : ''
+  const read = reader(vr)
+  if (read === undefined) {
+    const what = name.kind === 'attribute' ? `${name.text} is ${vr}` : `${name.text} is text`
+    return place.reportKey(`${key} compares numbers, dates and times; ${what}.`)
+  }
+  const bound = read(literal)
+  if (bound === undefined)
+    return place.report(`${literal || 'Nothing'} is not a value of ${name.text} (${vr}) to compare with.`)
+  const { says, later, test } = COMPARISONS[key]
+  const words = `${isTimeVr(vr) ? later : says} ${literal}`
+  const holds = (value: string): boolean => {
+    const number = read(value)
+    return number !== undefined && test(number, bound)
+  }
+  return { test: holds, yes: `is ${words}`, no: `is not ${words}` }
+}
+
+function reader(vr: string): ((text: string) => number | undefined) | undefined {
+  if (isTimeVr(vr)) return (text) => readMoment(text, vr)
+  if (!NUMBERS.has(vr)) return undefined
+  return (text) => (DECIMAL.test(text) ? Number(text) : undefined)
+}
+
+/** A text that a value is compared with, in the form in which values are; undefined after reporting that none can be. */
+function readLiteral(place: Place, name: Name): string | undefined {
+  const literal = (place.text() ?? '').normalize('NFC')
+  if (literal === '') return place.report('An empty text equals nothing; write { present: false }.')
+  const problem = name.kind === 'ours' ? checkOurs(literal, name.name) : undefined
+  return problem === undefined ? literal : place.report(problem)
+}
+
+const DOORS = ['dimse', 'stow', 'upload', 'folder', 'retrieve']
+
+function checkOurs(literal: string, name: (Name & { kind: 'ours' })['name']): string | undefined {
+  switch (name) {
+    case 'calling_ae':
+    case 'called_ae':
+      return parseAeTitle(literal) === undefined
+        ? `${literal} is not an AE title: 1 to 16 printable ASCII characters.`
+        : undefined
+    case 'peer':
+      return literal.includes('/') ? `An address range is asked for by { within: ${literal} }.` : undefined
+    case 'door':
+      return DOORS.includes(literal) ? undefined : `There is no door ${literal}. There are: ${DOORS.join(', ')}.`
+    case 'sop_class': {
+      if (/^[0-9.]+$/.test(literal) || isSopClassKeyword(literal)) return undefined
+      const meant = nearestSopClass(literal)
+      return `${literal} is not a storage SOP class.${meant === undefined ? '' : ` Did you mean ${meant}?`}`
+    }
+    case 'transfer_syntax': {
+      if (/^[0-9.]+$/.test(literal) || transferSyntaxByKeyword(literal) !== undefined) return undefined
+      return `${literal} is not a transfer syntax.${didYouMean(
+        literal,
+        TRANSFER_SYNTAXES.map((syntax) => syntax.keyword),
+      )}`
+    }
+    default:
+      return name satisfies never
+  }
+}
+
+function oneOf(texts: readonly string[]): ValueTest {
+  const [only, ...more] = texts
+  if (more.length === 0) return { test: (value) => value === only, yes: `is ${only}`, no: `is not ${only}` }
+  const set = new Set(texts)
+  const shown = texts.length > 8 ? `${texts.slice(0, 8).join(', ')} …` : texts.join(', ')
+  return { test: (value) => set.has(value), yes: `is one of ${shown}`, no: `is none of ${shown}` }
+}
+
+/** Holds when one value passes all tests. */
+function overValues(tests: readonly ValueTest[]): Predicate {
+  const [only, ...more] = tests
+  const yes = tests.map((test) => test.yes).join(' and ')
+  if (only !== undefined && more.length === 0) return { holds: (values) => values.some(only.test), yes, no: only.no }
+  return {
+    holds: (values) => values.some((value) => tests.every(({ test }) => test(value))),
+    yes,
+    no: `does not: ${yes}`,
+  }
+}
+
+function presence(wanted: boolean): Predicate {
+  const words = wanted ? { yes: 'has a value', no: 'has no value' } : { yes: 'has no value', no: 'has a value' }
+  return { holds: (values) => values.some((value) => value !== '') === wanted, ...words }
+}
+
+function negate(inner: Predicate | undefined): Predicate | undefined {
+  if (inner === undefined) return undefined
+  return { holds: (values) => !inner.holds(values), yes: inner.no, no: inner.yes }
+}
+
+function together(parts: readonly Predicate[]): Predicate {
+  const yes = parts.map((part) => part.yes).join(' and ')
+  return { holds: (values) => parts.every((part) => part.holds(values)), yes, no: `does not: ${yes}` }
+}
