@@ -1,0 +1,101 @@
+import { backoff } from '../base/backoff.ts'
+import { type Clock, ms, type Timer } from '../base/clock.ts'
+import { KurirError } from '../base/failure.ts'
+import type { Log } from '../base/log.ts'
+import type { Ledger, Settlement, SettleOutcome } from '../ledger/ledger.ts'
+
+export interface Settlements {
+  /** Takes what became of one delivery; it is written with others soon, while the next instance is being sent. */
+  add(settlement: Settlement): void
+  /** Writes what is gathered now, and resolves when nothing is left to write. */
+  drain(): Promise<void>
+  /** How many are gathered or being written. */
+  readonly unwritten: number
+}
+
+export interface SettlingDeps {
+  readonly ledger: Pick<Ledger, 'settle'>
+  readonly clock: Pick<Clock, 'after' | 'sleep'>
+  readonly log: Pick<Log, 'warn' | 'error'>
+  readonly random: () => number
+  /** Called once for each settlement that is on record or that somebody else overtook. */
+  readonly onWritten: (settlement: Settlement, outcome: SettleOutcome) => void
+}
+
+/** At this many the batch is written at once; one savepoint each keeps the writer busy for a few milliseconds. */
+const BATCH = 64
+/** How long the first of a batch waits for company, in milliseconds. */
+const GATHER = ms(20)
+const RETRY = { first: ms(200), longest: ms(10_000) }
+
+/**
+ * Gathers settlements of all destinations and writes one batch at a time. A batch that the ledger could not write (a full
+ * disk) is kept and written again: until then its leases are renewed, and the archive already has the instances.
+ */
+export class Settling implements Settlements {
+  readonly #deps: SettlingDeps
+  #gathered: Settlement[] = []
+  #writing: Promise<void> | undefined
+  #inWrite = 0
+  #timer: Timer | undefined
+  #closed = false
+
+  constructor(deps: SettlingDeps) {
+    this.#deps = deps
+  }
+
+  get unwritten(): number {
+    return this.#gathered.length + this.#inWrite
+  }
+
+  add(settlement: Settlement): void {
+    this.#gathered.push(settlement)
+    if (this.#gathered.length >= BATCH) void this.#write()
+    else this.#timer ??= this.#deps.clock.after(GATHER, () => void this.#write())
+  }
+
+  async drain(): Promise<void> {
+    while (this.unwritten > 0 && !this.#closed) await this.#write()
+  }
+
+  /** Tries no longer; what is unwritten is sent again after its lease, which repeats a step and not an effect. */
+  close(): void {
+    this.#closed = true
+    this.#timer?.cancel()
+  }
+
+  #write(): Promise<void> {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = undefined
+    })
+    return this.#writing
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#gathered.length > 0) {
+      const batch = this.#gathered.splice(0, BATCH)
+      this.#inWrite = batch.length
+      await this.#writeBatch(batch)
+      this.#inWrite = 0
+    }
+  }
+
+  async #writeBatch(batch: readonly Settlement[]): Promise<void> {
+    for (let failures = 1; !this.#closed; failures += 1) {
+      try {
+        const outcomes = await this.#deps.ledger.settle(batch)
+        batch.forEach((settlement, index) => {
+          this.#deps.onWritten(settlement, outcomes[index] ?? 'superseded')
+        })
+        return
+      } catch (error) {
+        const code = error instanceof KurirError ? error.code : 'internal'
+        this.#deps.log.error('settlements-not-written', { count: batch.length, code })
+        if (code === 'ledger-closed') this.close()
+        else await this.#deps.clock.sleep(backoff(RETRY, failures, this.#deps.random()))
+      }
+    }
+  }
+}
