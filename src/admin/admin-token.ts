@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto'
+import { open, readFile, rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { hasErrno } from '../base/failure.ts'
+import { Secret } from '../base/secret.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+
+/** The first token, in the data directory. */
+export const ADMIN_TOKEN_FILE = 'admin-token'
+
+type Tokens = Pick<Ledger, 'tokenCreate' | 'tokenGrant' | 'tokens'>
+
+/**
+ * At a first start makes the administrator's token (ADMIN and PHI_READER) and writes it to `<data>/admin-token`, 0600.
+ * Later starts change nothing: a token that was revoked or a file that was removed stays so while any token works.
+ *
+ * @returns where the token was written, undefined when there was nothing to do
+ */
+export async function ensureAdminToken(ledger: Tokens, dataDir: string): Promise<string | undefined> {
+  const file = path.join(dataDir, ADMIN_TOKEN_FILE)
+  const known = await ledger.tokens()
+  if (known.some((token) => token.revokedAt === null)) return undefined
+  // A crash between file and ledger leaves a file whose token is not known: it is made good here.
+  const left = await readLeft(file)
+  const token = left ?? new Secret(randomBytes(32).toString('base64url'))
+  if (left === undefined) await writeToken(file, token)
+  const name = known.length === 0 ? 'admin' : `admin-${known.length + 1}`
+  await ledger.tokenCreate(token, { name, roles: ['ADMIN', 'PHI_READER'] }, { name: 'kurir' })
+  return file
+}
+
+async function readLeft(file: string): Promise<Secret | undefined> {
+  try {
+    const text = (await readFile(file, 'utf8')).trim()
+    return text.length >= 43 ? new Secret(text) : undefined
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+// By a rename, so that nobody ever reads half of it.
+async function writeToken(file: string, token: Secret): Promise<void> {
+  const fresh = `${file}.new`
+  await rm(fresh, { force: true })
+  const handle = await open(fresh, 'wx', 0o600)
+  try {
+    await handle.writeFile(`${token.reveal()}\n`)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(fresh, file)
+}

@@ -1,0 +1,95 @@
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
+import { Counter, Gauge, Registry } from 'prom-client'
+import type { Milliseconds } from '../base/clock.ts'
+import type { AttemptOutcome, Door } from '../ledger/states.ts'
+
+/**
+ * What rooms count while they work; each takes by `Pick` what it needs. Labels are names of ours, closed sets and names
+ * from the rules: never anything a peer sent.
+ */
+export interface Metrics {
+  /** @param bytes of the data set */
+  instanceAdmitted(door: Door, bytes: number): void
+  /** An instance that was not taken. @param reason a failure code */
+  instanceRefused(door: Door, reason: string): void
+  /** @param reason low-cardinality */
+  associationRefused(reason: string): void
+  /** @param bytes that left; 0 when none did */
+  attemptEnded(destination: string, outcome: AttemptOutcome, bytes: number, took: Milliseconds): void
+}
+
+/** The process's counters and where `/metrics` reads them. Disposing it ends the measuring of the event loop. */
+export interface MetricsRegistry extends Metrics, Disposable {
+  readonly registry: Registry
+}
+
+/** Counts from now on. There is one for each process; tests make their own. */
+export function createMetrics(): MetricsRegistry {
+  const registry = new Registry()
+  const delay = monitorEventLoopDelay({ resolution: 10 })
+  delay.enable()
+  processGauges(registry, delay)
+  return { registry, ...counters(registry), [Symbol.dispose]: () => void delay.disable() }
+}
+
+function counters(registry: Registry): Metrics {
+  const registers = [registry]
+  const counter = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
+    new Counter({ name, help, labelNames, registers })
+  const admitted = counter('kurir_instances_admitted_total', 'Instances taken durably.', ['door'])
+  const admittedBytes = counter('kurir_admitted_bytes_total', 'Bytes of data sets taken durably.', ['door'])
+  const refused = counter('kurir_instances_refused_total', 'Instances not taken.', ['door', 'reason'])
+  const associations = counter('kurir_associations_refused_total', 'Associations refused.', ['reason'])
+  const attempts = counter('kurir_attempts_total', 'Tries of deliveries, by how they ended.', [
+    'destination',
+    'outcome',
+  ])
+  const sentBytes = counter('kurir_sent_bytes_total', 'Bytes sent in tries of deliveries.', ['destination'])
+  const seconds = counter('kurir_attempt_seconds_total', 'Time spent in tries of deliveries.', ['destination'])
+  return {
+    instanceAdmitted(door, bytes) {
+      admitted.inc({ door })
+      admittedBytes.inc({ door }, bytes)
+    },
+    instanceRefused: (door, reason) => refused.inc({ door, reason }),
+    associationRefused: (reason) => associations.inc({ reason }),
+    attemptEnded(destination, outcome, bytes, took) {
+      attempts.inc({ destination, outcome })
+      sentBytes.inc({ destination }, bytes)
+      seconds.inc({ destination }, took / 1_000)
+    },
+  }
+}
+
+function processGauges(registry: Registry, delay: IntervalHistogram): void {
+  const registers = [registry]
+  new Gauge({
+    name: 'kurir_event_loop_delay_seconds',
+    help: 'How late the event loop was since the last reading, by quantile.',
+    labelNames: ['quantile'],
+    registers,
+    collect() {
+      for (const quantile of ['50', '99', '99.9', '100'] as const) {
+        this.set({ quantile: String(Number(quantile) / 100) }, delay.percentile(Number(quantile)) / 1e9)
+      }
+      delay.reset()
+    },
+  })
+  new Gauge({
+    name: 'kurir_resident_memory_bytes',
+    help: 'Memory of the process.',
+    registers,
+    collect() {
+      this.set(process.memoryUsage.rss())
+    },
+  })
+  new Gauge({
+    name: 'kurir_cpu_seconds_total',
+    help: 'CPU time of the process, user and system.',
+    registers,
+    collect() {
+      const { user, system } = process.cpuUsage()
+      this.set((user + system) / 1e6)
+    },
+  })
+}

@@ -1,0 +1,25 @@
+// What a resolver of each GraphQL type is given, where that is not a row of the ledger.
+import type { AttemptRow, AuditRow, DeliveryRow, InstanceRow, Page, StudyRow } from '../ledger/views.ts'
+
+/** Held equal to the GraphQL enum by a test. */
+export const DESTINATION_STATES = ['UP', 'DOWN', 'PAUSED'] as const
+export type DestinationState = (typeof DESTINATION_STATES)[number]
+
+/** A destination by its name; everything else is looked up when it is asked for. */
+export interface DestinationModel {
+  readonly name: string
+}
+
+/** A SOP class or a transfer syntax. */
+export interface UidModel {
+  readonly uid: string
+}
+
+export type StudyPage = Page<StudyRow>
+export type InstancePage = Page<InstanceRow>
+export type AttemptPage = Page<AttemptRow>
+export type AuditPage = Page<AuditRow>
+export interface DeliveryPage extends Page<DeliveryRow> {
+  /** Undefined where no index can tell cheaply. */
+  readonly count?: () => Promise<number | undefined>
+}

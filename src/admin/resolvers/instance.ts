@@ -1,0 +1,47 @@
+import { transferSyntaxOf } from '../../dicom/transfer-syntax.ts'
+import type {
+  InstanceResolvers,
+  ObligationResolvers,
+  SopClassResolvers,
+  StudyResolvers,
+  TransferSyntaxResolvers,
+} from '../generated.ts'
+import { globalId } from '../global-id.ts'
+import { readPage } from '../paging.ts'
+import { sopClassName } from '../sop-class-names.ts'
+import { deliverySelection, instanceSelection } from './selection.ts'
+
+export const study: StudyResolvers = {
+  id: (row) => globalId('Study', row.studyInstanceUid),
+  instances: ({ studyInstanceUid }, args, { ledger }) =>
+    ledger.views.instances({ ...instanceSelection(args.filter), studyInstanceUid }, readPage(args)),
+  deliveries: ({ studyInstanceUid }, args, { ledger }) =>
+    ledger.views.deliveries({ ...deliverySelection(args.filter), studyInstanceUid }, readPage(args)),
+}
+
+export const instance: InstanceResolvers = {
+  id: (row) => globalId('Instance', row.id),
+  sopInstanceUid: (row) => row.identity.sopInstanceUid,
+  sopClass: (row) => ({ uid: row.identity.sopClassUid }),
+  transferSyntax: (row) => ({ uid: row.identity.transferSyntaxUid }),
+  async study({ identity }, _args, { ledger }) {
+    return identity.studyInstanceUid === null ? null : ((await ledger.views.study(identity.studyInstanceUid)) ?? null)
+  },
+  size: (row) => row.blob.length,
+  received: (row) => row.reception,
+  obligations: (row, _args, { ledger }) => ledger.views.obligations(row.id),
+  deliveries: (row, args, { ledger }) => ledger.views.deliveries({ instance: row.id }, readPage(args)),
+}
+
+export const sopClass: SopClassResolvers = { name: ({ uid }) => sopClassName(uid) }
+
+export const transferSyntax: TransferSyntaxResolvers = {
+  name: ({ uid }) => (transferSyntaxOf(uid).keyword === 'Unknown' ? uid : transferSyntaxOf(uid).name),
+}
+
+export const obligation: ObligationResolvers = {
+  id: (row) => globalId('Obligation', row.id),
+  async delivery(row, _args, { ledger }) {
+    return row.delivery === null ? null : ((await ledger.views.delivery(row.delivery)) ?? null)
+  },
+}

@@ -1,0 +1,22 @@
+import type { QueryResolvers } from '../generated.ts'
+import { readPage } from '../paging.ts'
+import { allDestinations, COUNT_CAP, findDestination } from './destination.ts'
+import { findNode } from './node.ts'
+import { auditSelection, deliverySelection, instanceSelection, studySelection } from './selection.ts'
+
+export const query: QueryResolvers = {
+  node: (_root, { id }, context) => findNode(id, context),
+  study: async (_root, { studyInstanceUid }, { ledger }) => (await ledger.views.study(studyInstanceUid)) ?? null,
+  studies: (_root, args, { ledger }) => ledger.views.studies(studySelection(args.filter), readPage(args)),
+  instances: (_root, args, { ledger }) => ledger.views.instances(instanceSelection(args.filter), readPage(args)),
+  async deliveries(_root, args, { ledger }) {
+    const selection = deliverySelection(args.filter)
+    const page = await ledger.views.deliveries(selection, readPage(args))
+    return { ...page, count: () => ledger.views.deliveryCount(selection, COUNT_CAP) }
+  },
+  destination: async (_root, { name }, context) => (await findDestination(name, context)) ?? null,
+  destinations: (_root, _args, context) => allDestinations(context),
+  ruleset: (_root, _args, { rulesets }) => rulesets.inForce(),
+  auditEvents: (_root, args, { ledger }) => ledger.views.auditEvents(auditSelection(args.filter), readPage(args)),
+  health: async (_root, _args, { health }) => await health.report(),
+}

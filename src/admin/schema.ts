@@ -1,0 +1,58 @@
+import { makeExecutableSchema } from '@graphql-tools/schema'
+import type { GraphQLSchema } from 'graphql'
+import type { AdminContext } from './context.ts'
+import { guard } from './directives.ts'
+import type { Resolvers } from './generated.ts'
+import { globalId } from './global-id.ts'
+import { auditEvent } from './resolvers/audit.ts'
+import { delivery, deliveryAttempt, deliveryConnection } from './resolvers/delivery.ts'
+import { deliveryVerbs } from './resolvers/delivery-verbs.ts'
+import { destination, rule } from './resolvers/destination.ts'
+import { destinationVerbs } from './resolvers/destination-verbs.ts'
+import { instance, obligation, sopClass, study, transferSyntax } from './resolvers/instance.ts'
+import { otherVerbs } from './resolvers/other-verbs.ts'
+import { pageFields } from './resolvers/page.ts'
+import { query } from './resolvers/query.ts'
+import { scalars } from './scalars.ts'
+import { readSdl } from './sdl.ts'
+
+// A union's or an interface's value names its type itself: graphql-js reads `__typename` when nothing else is said.
+type ByTypename =
+  | 'AuditSubject'
+  | 'DeliveriesRetryResult'
+  | 'DeliveryCancelResult'
+  | 'DeliveryRetryResult'
+  | 'DestinationPauseResult'
+  | 'DestinationResumeResult'
+  | 'DestinationVerifyResult'
+  | 'InstanceReplanResult'
+  | 'Node'
+  | 'RulesetReloadResult'
+  | 'UserError'
+
+const resolvers: Omit<Resolvers, ByTypename> = {
+  ...scalars,
+  Query: query,
+  Mutation: { ...deliveryVerbs, ...destinationVerbs, ...otherVerbs },
+  Study: study,
+  Instance: instance,
+  SopClass: sopClass,
+  TransferSyntax: transferSyntax,
+  Obligation: obligation,
+  Delivery: delivery,
+  DeliveryAttempt: deliveryAttempt,
+  Destination: destination,
+  Ruleset: { id: ({ digest }) => globalId('Ruleset', digest) },
+  Rule: rule,
+  AuditEvent: auditEvent,
+  StudyConnection: pageFields(),
+  InstanceConnection: pageFields(),
+  DeliveryConnection: deliveryConnection,
+  DeliveryAttemptConnection: pageFields(),
+  AuditEventConnection: pageFields(),
+}
+
+/** The admin's schema with its resolvers, and every `@phi` and `@requires` of it in force. */
+export function buildAdminSchema(): GraphQLSchema {
+  return guard(makeExecutableSchema<AdminContext>({ typeDefs: readSdl(), resolvers }))
+}
