@@ -218,6 +218,18 @@ export interface DeliverySelection {
   readonly plannedBefore?: Instant
 }
 
+/** What the ledger has done since it was opened, for the bench and the metrics. */
+export interface LedgerCounts {
+  /** Transactions that ended with a flush. */
+  readonly fullCommits: number
+  /** Transactions without one of their own. */
+  readonly quietCommits: number
+  /** Times the write-ahead log was copied back; two flushes each. */
+  readonly checkpoints: number
+  /** Size of the write-ahead log when last looked at: an alarm when it only grows. */
+  readonly walBytes: number
+}
+
 /**
  * The one durable record (ARCHITECTURE.md 5). Every verb is one transaction with its audit events inside it; plain data in
  * and out. A verb marked FULL resolves only when what it wrote would survive a power cut; the others ride on the next FULL
@@ -229,8 +241,14 @@ export interface Ledger extends AsyncDisposable {
   /** Topics: `plan` (something to decide), `deliver:<destination>` (something became due), `destination:<name>`. After commit. */
   readonly wakes: Wakes
   readonly views: LedgerViews
+  counts(): LedgerCounts
 
   // ── taking in
+  /**
+   * How many objects are being received now, those whose `admit` waits included: with several on their way the ledger lets
+   * them meet in one flush. Told whenever it changes; costs nothing.
+   */
+  expectAdmissions(count: number): void
   /** FULL. Instance, study, header, and for an unreadable one its hold. */
   admit(admissions: readonly Admission[]): Promise<readonly Admitted[]>
   /** FULL. Undoes an admission whose bytes turned out not to be durable: it was never acknowledged. */

@@ -1,0 +1,61 @@
+import Database from 'better-sqlite3'
+import { KurirError } from '../../base/failure.ts'
+import { asLedgerFailure } from './sqlite-failure.ts'
+
+export type Connection = Database.Database
+
+/** Below this SQLite can corrupt a WAL database that two connections write and checkpoint at once. */
+const OLDEST_SQLITE = [3, 51, 3] as const
+
+/** How long SQLite waits for another process's lock before it gives up. Senders wait with it; they do not fail. */
+const BUSY_MS = 30_000
+
+/**
+ * Opens the database for the one writer, creating it when the file does not exist.
+ *
+ * @throws KurirError `sqlite-too-old`; `disk-io` when the file is no database or cannot be opened
+ */
+export function connectWriter(file: string): Connection {
+  return connect(file, (db) => {
+    refuseOldSqlite(String(db.prepare('SELECT sqlite_version()').pluck().get()))
+    // Takes effect only before the first table exists and before the journal mode writes the header.
+    if (db.pragma('page_count', { simple: true }) === 0) db.pragma('auto_vacuum = INCREMENTAL')
+    db.pragma('journal_mode = WAL')
+    db.pragma('synchronous = FULL')
+    db.pragma('foreign_keys = ON')
+    db.pragma('wal_autocheckpoint = 0')
+    db.pragma('cache_size = -32768')
+    db.pragma('temp_store = MEMORY')
+  })
+}
+
+/** Opens an existing database to read; never waits for the writer. */
+export function connectReader(file: string): Connection {
+  return connect(file, (db) => {
+    db.pragma('query_only = ON')
+    db.pragma('cache_size = -16384')
+    db.pragma('temp_store = MEMORY')
+  })
+}
+
+/** @throws KurirError `sqlite-too-old` */
+export function refuseOldSqlite(version: string): void {
+  const parts = version.split('.').map(Number)
+  for (const [i, oldest] of OLDEST_SQLITE.entries()) {
+    const part = parts[i] ?? 0
+    if (part > oldest) return
+    if (part < oldest) throw new KurirError('sqlite-too-old', 'permanent', `SQLite ${version} is older than 3.51.3`)
+  }
+}
+
+function connect(file: string, configure: (db: Connection) => void): Connection {
+  let db: Connection | undefined
+  try {
+    db = new Database(file, { timeout: BUSY_MS })
+    configure(db)
+    return db
+  } catch (error) {
+    db?.close()
+    throw asLedgerFailure(error)
+  }
+}

@@ -1,0 +1,26 @@
+import type { InstanceState, ObligationState } from '../states.ts'
+import type { Connection } from './connection.ts'
+
+export const OBLIGATION_STATES_OF = `SELECT DISTINCT state FROM obligation WHERE instance = ?`
+export const INSTANCE_STATE_SET = `UPDATE instance SET state = ? WHERE seq = ? AND state <> ?`
+
+/**
+ * The state of an instance from what is owed for it: HELD if anything is held, else WAITING, else PENDING (also while
+ * nothing has been decided), else DISCARDED when it was only ever discarded, or SETTLED.
+ */
+export function instanceStateOf(states: readonly ObligationState[], undecided: boolean): InstanceState {
+  if (states.includes('HELD')) return 'HELD'
+  if (states.includes('WAITING')) return 'WAITING'
+  if (undecided || states.includes('PENDING')) return 'PENDING'
+  return states.length > 0 && states.every((state) => state === 'DISCARDED') ? 'DISCARDED' : 'SETTLED'
+}
+
+/** Brings the stored state of a decided instance in line with its obligations, in the same transaction. */
+export function instanceStates(db: Connection): (instance: number, undecided?: boolean) => void {
+  const owed = db.prepare<[number], ObligationState>(OBLIGATION_STATES_OF).pluck()
+  const set = db.prepare<[InstanceState, number, InstanceState]>(INSTANCE_STATE_SET)
+  return (instance, undecided = false) => {
+    const state = instanceStateOf(owed.all(instance), undecided)
+    set.run(state, instance, state)
+  }
+}

@@ -1,0 +1,225 @@
+import { hash } from 'node:crypto'
+import { closeSync, fsyncSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Clock, Instant } from '../../base/clock.ts'
+import { type Milliseconds, ms } from '../../base/clock.ts'
+import type { Secret } from '../../base/secret.ts'
+import { Wakes } from '../../base/wake.ts'
+import type { Admission, Ledger, LedgerCounts } from '../ledger.ts'
+import type { LedgerViews } from '../views.ts'
+import { SIGNALS } from './gather.ts'
+import { ledgerTime } from './ledger-time.ts'
+import { MIGRATIONS } from './migrate.ts'
+import type {
+  Answer,
+  AuditCursor,
+  AuditSlice,
+  FromWriter,
+  ReaderVerb,
+  ReaderVerbs,
+  WriterVerb,
+  WriterVerbs,
+} from './protocol.ts'
+import { failureOf, openLine, type WorkerLine } from './worker-line.ts'
+
+export interface SqliteLedgerOptions {
+  /** The database file; made when it does not exist, in a directory that does. */
+  readonly file: string
+  /** This node's name, on every row it works on and in its chain of audit events. */
+  readonly node: string
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>
+  /** How long identical bytes from one calling AE make no second delivery. Default 10 minutes. */
+  readonly duplicateWindow?: Milliseconds
+  /** How long admissions wait for each other when several are on their way. Default 5 ms. */
+  readonly gatherWindow?: Milliseconds
+  /** From which size the write-ahead log is copied back without being asked. Default 16 MB. */
+  readonly walLimitBytes?: number
+  /** Another folder of migrations, for tests. */
+  readonly migrations?: string
+}
+
+/**
+ * Opens the ledger on SQLite: a thread that writes, one that reads, and this proxy before them. The caller holds the
+ * directory lock (`directory-lock.ts`).
+ *
+ * @throws KurirError `sqlite-too-old`, `ledger-newer`, `disk-io`, `disk-full`
+ */
+export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Ledger> {
+  const wakes = new Wakes()
+  const now = ledgerTime(options.clock)
+  const signals = new Int32Array(new SharedArrayBuffer(SIGNALS.length * Int32Array.BYTES_PER_ELEMENT))
+  const counts = { fullCommits: 0, quietCommits: 0, checkpoints: 0, walBytes: 0 }
+  const opening = Promise.withResolvers<void>()
+
+  const writer: WorkerLine = openLine<FromWriter>({
+    script: new URL('./writer-worker.ts', import.meta.url),
+    start: writerStart(options, signals),
+    stamp: (verb, args, id) => ({ id, verb, args, at: now() }),
+    receive: (message) => {
+      if (message.kind === 'opened') opening.resolve()
+      else if (message.kind === 'failed') opening.reject(failureOf(message.failure))
+      else {
+        if (message.commit === 'full') counts.fullCommits += 1
+        if (message.commit === 'quiet') counts.quietCommits += 1
+        counts.checkpoints = message.checkpoints
+        counts.walBytes = message.walBytes
+        for (const topic of message.wakes) wakes.wake(topic)
+        for (const answer of message.answers) writer.answered(answer)
+      }
+    },
+    posted: () => ring(signals),
+  })
+  writer.worker.once('error', (error) => opening.reject(error))
+  await opening.promise
+  syncDirectory(dirname(options.file))
+
+  const reader: WorkerLine = openLine<Answer>({
+    script: new URL('./reader-worker.ts', import.meta.url),
+    start: { file: options.file },
+    stamp: (verb, args, id) => ({ id, verb, args, at: now() }),
+    receive: (answer) => reader.answered(answer),
+  })
+  return proxy({ writer, reader, wakes, now, signals, counts })
+}
+
+function writerStart(options: SqliteLedgerOptions, signals: Int32Array): object {
+  const { file, node, clock, duplicateWindow, gatherWindow, walLimitBytes, migrations } = options
+  return {
+    file,
+    node,
+    signals: signals.buffer,
+    at: clock.now(),
+    migrations: migrations ?? MIGRATIONS,
+    duplicateWindowMs: duplicateWindow ?? ms(600_000),
+    gatherWindowMs: gatherWindow ?? ms(5),
+    walLimitBytes: walLimitBytes ?? 16 * 1024 * 1024,
+  }
+}
+
+function ring(signals: Int32Array): void {
+  Atomics.add(signals, SIGNALS.posted, 1)
+  Atomics.notify(signals, SIGNALS.posted)
+}
+
+/** A new database survives a power cut only with its directory entry. */
+function syncDirectory(directory: string): void {
+  const handle = openSync(directory, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}
+
+interface ProxyParts {
+  readonly writer: WorkerLine
+  readonly reader: WorkerLine
+  readonly wakes: Wakes
+  readonly now: () => Instant
+  readonly signals: Int32Array
+  readonly counts: LedgerCounts
+}
+
+/** The port, verb by verb: straight lines to one thread or the other. */
+function proxy({ writer, reader, wakes, now, signals, counts }: ProxyParts): Ledger {
+  // What comes back over a line is what the verb of that name answered: the one place where that is said.
+  const write = <Name extends WriterVerb>(name: Name, ...args: Parameters<WriterVerbs[Name]>) =>
+    writer.call(name, args) as Promise<ReturnType<WriterVerbs[Name]>>
+  const read = <Name extends ReaderVerb>(name: Name, ...args: Parameters<ReaderVerbs[Name]>) =>
+    reader.call(name, args) as Promise<ReturnType<ReaderVerbs[Name]>>
+
+  return {
+    now,
+    wakes,
+    views: viewsOver(read, now),
+    counts: () => ({ ...counts }),
+    expectAdmissions(count) {
+      const before = Atomics.exchange(signals, SIGNALS.expected, count)
+      // The writer may be waiting for one that will not come.
+      if (count < before) ring(signals)
+    },
+    admit: (admissions) => {
+      const packed = admissions.map(detached)
+      const headers = packed.flatMap(({ header }) => (header === null ? [] : [header.buffer]))
+      return writer.call('admit', [packed], headers) as ReturnType<Ledger['admit']>
+    },
+    withdraw: (instance, reason) => write('withdraw', instance, reason),
+    markVerified: (upTo) => write('markVerified', upTo),
+    unplanned: (limit, after) => read('unplanned', limit, after),
+    plan: (entries) => write('plan', entries),
+    claim: (destination, limit, claimant, lease) => write('claim', destination, limit, claimant, lease),
+    renew: (tokens, lease) => write('renew', tokens, lease),
+    settle: (settlements) => write('settle', settlements),
+    giveBack: (deliveries) => write('giveBack', deliveries),
+    rescue: (liveClaimant) => write('rescue', liveClaimant),
+    nextDueAt: (destination) => read('nextDueAt', destination, now()),
+    destinationDown: (name, failures, probeAt, reason) => write('destinationDown', name, failures, probeAt, reason),
+    destinationUp: (name) => write('destinationUp', name),
+    destinationNotes: (name, notes) => write('destinationNotes', name, notes),
+    deliveryRetry: (delivery, by) => write('deliveryRetry', delivery, by),
+    deliveriesRetry: (selection, limit, by) => write('deliveriesRetry', selection, limit, by),
+    deliveryCancel: (delivery, reason, by) => write('deliveryCancel', delivery, reason, by),
+    destinationPause: (name, reason, until, by) => write('destinationPause', name, reason, until, by),
+    destinationResume: (name, by) => write('destinationResume', name, by),
+    instanceReplan: (instance, by) => write('instanceReplan', instance, by),
+    rulesetInForce: (ruleset) => write('rulesetInForce', ruleset),
+    lastRuleset: () => read('lastRuleset'),
+    tokenCreate: (token, grant, by) => write('tokenCreate', digestOf(token), grant, by),
+    tokenRevoke: (name, by) => write('tokenRevoke', name, by),
+    tokenGrant: (token) => read('tokenGrant', digestOf(token)),
+    tokens: () => read('tokens'),
+    callerRefused: (callingAe, calledAe, peer, reason) => write('callerRefused', callingAe, calledAe, peer, reason),
+    refusedCallers: (limit) => read('refusedCallers', limit),
+    processEvent: (event) => write('processEvent', event),
+    phiRead: (by, what, count) => write('phiRead', by, what, count),
+    auditVerify: () => verifyAudit((from) => read('auditSlice', from)),
+    checkpoint: () => writer.call('checkpoint', []) as ReturnType<Ledger['checkpoint']>,
+    async [Symbol.asyncDispose]() {
+      // The reader first: it must not hold a snapshot while the writer folds the log back.
+      await reader.close()
+      await writer.close()
+    },
+  }
+}
+
+/** An admission whose header may leave this thread: a slice of a larger buffer would drag all of it along. */
+function detached(admission: Admission): Admission {
+  return admission.header === null ? admission : { ...admission, header: new Uint8Array(admission.header) }
+}
+
+const digestOf = (token: Secret): string => hash('sha256', token.reveal())
+
+type Read = <Name extends ReaderVerb>(
+  name: Name,
+  ...args: Parameters<ReaderVerbs[Name]>
+) => Promise<ReturnType<ReaderVerbs[Name]>>
+
+function viewsOver(read: Read, now: () => Instant): LedgerViews {
+  return {
+    study: (uid) => read('study', uid),
+    studies: (selection, page) => read('studies', selection, page),
+    instance: (id) => read('instance', id),
+    instances: (selection, page) => read('instances', selection, page),
+    header: (id) => read('header', id),
+    obligations: (instance) => read('obligations', instance),
+    obligation: (id) => read('obligation', id),
+    delivery: (id) => read('delivery', id),
+    deliveries: (selection, page) => read('deliveries', selection, page),
+    deliveryCount: (selection, cap) => read('deliveryCount', selection, cap),
+    attempts: (delivery, page) => read('attempts', delivery, page),
+    attempt: (id) => read('attempt', id),
+    auditEvents: (selection, page) => read('auditEvents', selection, page),
+    auditEvent: (node, sequence) => read('auditEvent', node, sequence),
+    queueDepth: (destination) => read('queueDepth', destination, now()),
+    conditions: () => read('conditions', now()),
+    obligationCounts: () => read('obligationCounts'),
+    knownBlobs: (keys) => read('knownBlobs', keys),
+    unverified: (limit, after) => read('unverified', limit, after),
+  }
+}
+
+async function verifyAudit(slice: (from: AuditCursor | undefined) => Promise<AuditSlice>) {
+  let part = await slice(undefined)
+  while (part.next !== undefined) part = await slice(part.next)
+  return { events: part.events, firstBroken: part.firstBroken }
+}

@@ -1,0 +1,123 @@
+import type { RuleRef } from '../../rules/decision.ts'
+import type { DeliveryId, InstanceId } from '../ids.ts'
+import type { NewObligation, PlanEntry, PlanOutcome } from '../ledger.ts'
+import { type DeliveryToPlan, deliveryPlanning } from './delivery-planning.ts'
+import { instanceStates } from './instance-state.ts'
+import type { WriterVerbs } from './protocol.ts'
+import type { WriteContext } from './write-context.ts'
+
+export const INSTANCE_TO_PLAN = `SELECT seq, study, sha256, sop_instance_uid, calling_ae, received_at, undecided, version,
+  round FROM instance WHERE id = ?`
+export const INSTANCE_PLANNED = `UPDATE instance SET undecided = 0, version = version + 1, duplicate_of = ? WHERE seq = ?`
+/** Others of the same SOP Instance UID that have the same bytes and the same sender. */
+export const INSTANCE_TWINS = `SELECT seq, id, received_at FROM instance
+  WHERE sop_instance_uid = ? AND sha256 = ? AND calling_ae IS ? AND seq <> ? AND duplicate_of IS NULL
+  ORDER BY seq DESC LIMIT 8`
+export const TWIN_DELIVERIES = `SELECT state, count(*) AS n FROM delivery WHERE instance = ? GROUP BY state`
+export const OBLIGATION_INSERT = `INSERT INTO obligation
+  (id, instance, kind, state, rule, reason, ruleset_digest, made_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+
+interface Planned {
+  readonly seq: number
+  readonly study: number | null
+  readonly sha256: string
+  readonly sop_instance_uid: string
+  readonly calling_ae: string | null
+  readonly received_at: number
+  readonly undecided: number
+  readonly version: number
+  readonly round: number
+}
+interface Twin {
+  readonly seq: number
+  readonly id: InstanceId
+  readonly received_at: number
+}
+
+/** Turning a decision into what is owed. */
+export function planVerbs(context: WriteContext, duplicateWindowMs: number): Pick<WriterVerbs, 'plan'> {
+  const { db } = context
+  const find = db.prepare<[string], Planned>(INSTANCE_TO_PLAN)
+  const planned = db.prepare<[number | null, number]>(INSTANCE_PLANNED)
+  const insert = db.prepare(OBLIGATION_INSERT)
+  const refreshState = instanceStates(db)
+  const twinOf = twins(context, duplicateWindowMs)
+  const planDelivery = deliveryPlanning(context)
+
+  function owe(seq: number, kind: 'HOLD' | 'DISCARD', rule: RuleRef | null, reason: string, digest: string): void {
+    const state = kind === 'HOLD' ? 'HELD' : 'DISCARDED'
+    const ruleText = rule === null ? null : JSON.stringify(rule)
+    insert.run(context.newId(), seq, kind, state, ruleText, reason, digest, context.at())
+  }
+
+  function planOne({ instance: id, expectedVersion, rulesetDigest, obligations }: PlanEntry): PlanOutcome {
+    const row = find.get(id)
+    if (row === undefined || row.undecided === 0 || row.version !== expectedVersion) return { kind: 'superseded' }
+    const twin = obligations.some((owed) => owed.kind === 'DELIVER') ? twinOf(row) : undefined
+    planned.run(twin?.seq ?? null, row.seq)
+    const outcome =
+      twin === undefined ? oweAll(id, row, rulesetDigest, obligations) : oweNothing(row, rulesetDigest, twin)
+    refreshState(row.seq)
+    audit(id, outcome, obligations, rulesetDigest)
+    return outcome
+  }
+
+  function oweNothing(row: Planned, digest: string, twin: Twin): PlanOutcome {
+    owe(row.seq, 'DISCARD', null, 'duplicate', digest)
+    return { kind: 'duplicate', of: twin.id }
+  }
+
+  function oweAll(id: InstanceId, row: Planned, digest: string, obligations: readonly NewObligation[]): PlanOutcome {
+    const deliveries: DeliveryId[] = []
+    for (const owed of obligations) {
+      if (owed.kind === 'DELIVER') {
+        const target: DeliveryToPlan = {
+          instanceId: id,
+          instance: row.seq,
+          study: row.study,
+          sha256: row.sha256,
+          round: row.round,
+          digest,
+        }
+        const made = planDelivery(target, owed)
+        if (made !== undefined) deliveries.push(made)
+      } else {
+        owe(row.seq, owed.kind, owed.rule, owed.reason, digest)
+      }
+    }
+    // Wall W6: what a ruleset has no word for is still accounted for.
+    if (obligations.length === 0) owe(row.seq, 'HOLD', null, 'no-decision', digest)
+    return { kind: 'planned', deliveries }
+  }
+
+  function audit(id: InstanceId, outcome: PlanOutcome, obligations: readonly NewObligation[], digest: string): void {
+    const owed = obligations.map((each) =>
+      each.kind === 'DELIVER' ? each.destination : `${each.kind}: ${each.reason}`,
+    )
+    const detail = JSON.stringify({ ruleset: digest, owed })
+    const note = { event: 'Decision Made', actor: 'planner', outcome: outcome.kind, detail } as const
+    context.audit.append(context.at(), { ...note, subject: ['Instance', id] })
+  }
+
+  return { plan: (entries) => entries.map(planOne) }
+}
+
+/** Finds the instance whose deliveries stand for this one's: the same bytes from the same sender, still going or just gone. */
+function twins({ db }: WriteContext, windowMs: number): (row: Planned) => Twin | undefined {
+  const find = db.prepare<[string, string, string | null, number], Twin>(INSTANCE_TWINS)
+  const deliveries = db.prepare<[number], { state: string; n: number }>(TWIN_DELIVERIES)
+  const stands = (row: Planned, twin: Twin): boolean => {
+    const states = deliveries.all(twin.seq).map((each) => each.state)
+    if (states.some((state) => PENDING.has(state))) return true
+    return Math.abs(row.received_at - twin.received_at) <= windowMs && states.length > 0 && states.every(isGone)
+  }
+  return (row) => {
+    // A person who asks for a new decision means it.
+    if (row.round > 0 || row.sop_instance_uid === '') return undefined
+    const candidates = find.all(row.sop_instance_uid, row.sha256, row.calling_ae, row.seq)
+    return candidates.find((twin) => stands(row, twin))
+  }
+}
+
+const PENDING: ReadonlySet<string> = new Set(['READY', 'SENDING', 'AWAITING_COMMITMENT'])
+const isGone = (state: string): boolean => state === 'DELIVERED'

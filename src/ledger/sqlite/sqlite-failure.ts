@@ -1,0 +1,43 @@
+import { type FailureCode, KurirError, type RetryClass } from '../../base/failure.ts'
+
+/** SQLite's result codes by their beginning, and what they mean to us. Messages never repeat SQLite's own: it may quote values. */
+const MEANINGS: readonly (readonly [prefix: string, code: FailureCode, retry: RetryClass, sentence: string])[] = [
+  ['SQLITE_FULL', 'disk-full', 'transient', 'the ledger has no room on its disk'],
+  ['SQLITE_IOERR', 'disk-io', 'transient', 'the disk failed under the ledger'],
+  ['SQLITE_BUSY', 'timeout', 'transient', 'another process holds the ledger'],
+  ['SQLITE_LOCKED', 'timeout', 'transient', 'another process holds the ledger'],
+  [
+    'SQLITE_CORRUPT',
+    'disk-io',
+    'permanent',
+    'the ledger file is damaged: restore a backup, or rebuild it from the spool',
+  ],
+  [
+    'SQLITE_NOTADB',
+    'disk-io',
+    'permanent',
+    'the ledger file is no database: restore a backup, or rebuild it from the spool',
+  ],
+  ['SQLITE_CANTOPEN', 'disk-io', 'permanent', 'the ledger file cannot be opened'],
+  ['SQLITE_READONLY', 'disk-io', 'permanent', 'the ledger file cannot be written'],
+]
+
+/** Puts whatever a verb threw into our words: a KurirError as it is, SQLite's errors by their code, the rest `internal`. */
+export function asLedgerFailure(error: unknown): KurirError {
+  if (error instanceof KurirError) return error
+  const code = codeOf(error)
+  for (const [prefix, failure, retry, sentence] of MEANINGS) {
+    if (code.startsWith(prefix)) return new KurirError(failure, retry, `${sentence} (${code})`, { cause: error })
+  }
+  return new KurirError('internal', 'permanent', `the ledger refused a verb (${code || 'unexpected'})`, {
+    cause: error,
+  })
+}
+
+/** Whether a flush or a write failed, after which what was not yet flushed cannot be trusted to be. */
+export const isDiskFailure = (error: unknown): boolean => codeOf(error).startsWith('SQLITE_IOERR')
+
+function codeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return ''
+  return typeof error.code === 'string' ? error.code : ''
+}

@@ -1,0 +1,94 @@
+import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../../base/clock.ts'
+import { connectWriter } from './connection.ts'
+import { type GatherPort, gather, SIGNALS } from './gather.ts'
+import { migrateLedger } from './migrate.ts'
+import type { Call, FromWriter, WriterStart } from './protocol.ts'
+import { asLedgerFailure } from './sqlite-failure.ts'
+import { mendClock } from './time-mark.ts'
+import { openWriter, type Writer } from './writer.ts'
+
+// The thread that writes. Only threads and messages are here; what it does is `writer.ts` and `gather.ts`.
+
+const start: WriterStart = workerData
+const port: MessagePort = start.port
+const signals = new Int32Array(start.signals)
+const say = (message: FromWriter): void => port.postMessage(message)
+
+/** Asking for the log's size is cheap, but not as cheap as a commit. */
+const LOOK_EVERY = 64
+
+function open(): Writer | undefined {
+  try {
+    const db = connectWriter(start.file)
+    migrateLedger(db, start.file, start.migrations)
+    mendClock(db, start.at)
+    const writer = openWriter(db, start)
+    say({ kind: 'opened' })
+    return writer
+  } catch (error) {
+    const { code, retry, message } = asLedgerFailure(error)
+    say({ kind: 'failed', failure: { code, retry, message } })
+    port.close()
+    return undefined
+  }
+}
+
+function serve(writer: Writer): void {
+  let waiting: Call[] = []
+  let closing = false
+  let checkpoints = 0
+  let walBytes = 0
+  let untended = 0
+  let seen = 0
+
+  function receive(message: Call): void {
+    if (message.verb === 'close') closing = true
+    waiting.push(message)
+  }
+  const gathering: GatherPort = {
+    drain() {
+      seen = Atomics.load(signals, SIGNALS.posted)
+      for (let each = receiveMessageOnPort(port); each !== undefined; each = receiveMessageOnPort(port)) {
+        for (const call of each.message) receive(call)
+      }
+      const drained = waiting
+      waiting = []
+      return drained
+    },
+    expected: () => (closing ? 0 : Atomics.load(signals, SIGNALS.expected)),
+    wait: (atMostMs) => {
+      Atomics.wait(signals, SIGNALS.posted, seen, atMostMs)
+    },
+    now: () => systemClock.monotonic(),
+  }
+
+  /** Checkpoints are neither verbs nor part of a transaction: they run between two. */
+  function tend(asked: readonly Call[]): void {
+    untended += 1
+    if (asked.length === 0 && untended < LOOK_EVERY) return
+    untended = 0
+    walBytes = writer.walBytes()
+    if (asked.length > 0 || walBytes >= start.walLimitBytes) {
+      writer.checkpoint('PASSIVE')
+      checkpoints += 1
+    }
+    const answers = asked.map(({ id }) => ({ id, ok: true, value: { walBytes } }) as const)
+    say({ kind: 'batch', checkpoints, walBytes, answers, wakes: [], commit: 'none' })
+  }
+
+  port.on('message', (calls: readonly Call[]) => {
+    for (const call of calls) receive(call)
+    const gathered = gather(gathering, start.gatherWindowMs)
+    const verbs = gathered.filter(({ verb }) => verb !== 'checkpoint' && verb !== 'close')
+    if (verbs.length > 0) say({ kind: 'batch', checkpoints, walBytes, ...writer.run(verbs) })
+    tend(gathered.filter(({ verb }) => verb === 'checkpoint'))
+    if (!closing) return
+    writer.checkpoint('TRUNCATE')
+    writer.close()
+    port.close()
+  })
+}
+
+const writer = open()
+if (writer !== undefined) serve(writer)

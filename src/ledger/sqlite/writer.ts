@@ -1,0 +1,167 @@
+import { type Instant, instant } from '../../base/clock.ts'
+import { idsFrom } from '../../base/id.ts'
+import { admitVerbs } from './admit-verbs.ts'
+import { openAuditLog } from './audit-log.ts'
+import { claimVerbs } from './claim-verbs.ts'
+import type { Connection } from './connection.ts'
+import { destinationVerbs } from './destination-verbs.ts'
+import { keepVerbs } from './keep-verbs.ts'
+import { operatorVerbs } from './operator-verbs.ts'
+import { planVerbs } from './plan-verbs.ts'
+import { type Answer, type BatchAnswer, type Call, FULL_VERBS, type WriterVerb, type WriterVerbs } from './protocol.ts'
+import { settleVerbs } from './settle-verbs.ts'
+import { asLedgerFailure, isDiskFailure } from './sqlite-failure.ts'
+import { openTimeMark } from './time-mark.ts'
+import type { WriteContext } from './write-context.ts'
+
+export interface WriterOptions {
+  readonly node: string
+  /** How long identical bytes from the same calling AE make no second delivery, in milliseconds. */
+  readonly duplicateWindowMs: number
+}
+
+/** The writing half, synchronous: what the worker thread runs, and what tests run without one. */
+export interface Writer {
+  /** One transaction: a savepoint a verb, all committed together or, when SQLite refuses the batch, all failed. */
+  run(calls: readonly Call[]): BatchAnswer
+  /** Copies committed pages back into the database as far as readers allow; flushes twice. */
+  checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): void
+  /** Size of the log that a checkpoint would still have to copy. */
+  walBytes(): number
+  close(): void
+}
+
+/** Writes through an open, migrated connection. */
+export function openWriter(db: Connection, options: WriterOptions): Writer {
+  let at: Instant = instant(0)
+  let topics = new Set<string>()
+  const audit = openAuditLog(db, options.node)
+  const makeId = idsFrom({ now: () => at })
+  const context: WriteContext = {
+    db,
+    node: options.node,
+    newId: <Id extends string>() => makeId() as Id,
+    audit,
+    at: () => at,
+    wake: (topic) => topics.add(topic),
+  }
+  const verbs = allVerbs(context, options)
+  const timeMark = openTimeMark(db)
+  const transaction = openTransaction(db)
+
+  function runOne(call: Call): Answer {
+    const head = audit.head()
+    const woken = new Set(topics)
+    transaction.save()
+    try {
+      at = call.at
+      const value = perform(verbs, call)
+      transaction.release()
+      return { id: call.id, ok: true, value }
+    } catch (error) {
+      if (!db.inTransaction) throw error
+      transaction.undo()
+      audit.rewind(head)
+      topics = woken
+      return failed(call.id, error)
+    }
+  }
+
+  function run(calls: readonly Call[]): BatchAnswer {
+    const full = calls.some((call) => isFull(call.verb))
+    const head = audit.head()
+    topics = new Set()
+    try {
+      transaction.begin(full)
+      const answers = calls.map(runOne)
+      timeMark.advance(at)
+      transaction.commit()
+      return { answers, wakes: [...topics], commit: full ? 'full' : 'quiet' }
+    } catch (error) {
+      transaction.abandon(error)
+      audit.rewind(head)
+      return { answers: calls.map((call) => failed(call.id, error)), wakes: [], commit: 'none' }
+    }
+  }
+
+  return {
+    run,
+    checkpoint: (mode) => {
+      db.pragma(`wal_checkpoint(${mode})`)
+    },
+    walBytes: () => walBytes(db),
+    close: () => db.close(),
+  }
+}
+
+function allVerbs(context: WriteContext, options: WriterOptions): WriterVerbs {
+  return {
+    ...admitVerbs(context),
+    ...planVerbs(context, options.duplicateWindowMs),
+    ...claimVerbs(context),
+    ...settleVerbs(context),
+    ...destinationVerbs(context),
+    ...operatorVerbs(context),
+    ...keepVerbs(context),
+  }
+}
+
+/** Whether the verb may be answered only once its commit is flushed. */
+export function isFull(verb: string): boolean {
+  return (FULL_VERBS as ReadonlySet<string>).has(verb)
+}
+
+function perform(verbs: WriterVerbs, call: Call): unknown {
+  // The wire carries names and plain values; the proxy that put them there is typed against the same interface.
+  const verb = verbs[call.verb as WriterVerb] as (...args: readonly unknown[]) => unknown
+  return verb(...call.args)
+}
+
+function failed(id: number, error: unknown): Answer {
+  const { code, retry, message } = asLedgerFailure(error)
+  return { id, ok: false, failure: { code, retry, message } }
+}
+
+function openTransaction(db: Connection) {
+  const begin = db.prepare('BEGIN IMMEDIATE')
+  const commit = db.prepare('COMMIT')
+  const save = db.prepare('SAVEPOINT verb')
+  const release = db.prepare('RELEASE verb')
+  const rollbackTo = db.prepare('ROLLBACK TO verb')
+  let flushing = true
+  let doubtful = false
+
+  /** After a failed flush the system may have dropped pages it reports clean: copy everything over before going on. */
+  function clearDoubt(): void {
+    if (!doubtful) return
+    const [row] = db.prepare<[], { busy: number }>('PRAGMA wal_checkpoint(TRUNCATE)').all()
+    doubtful = row?.busy !== 0
+  }
+
+  return {
+    begin(full: boolean) {
+      clearDoubt()
+      if (full !== flushing) db.exec(`PRAGMA synchronous = ${full ? 'FULL' : 'NORMAL'}`)
+      flushing = full
+      begin.run()
+    },
+    commit: () => commit.run(),
+    save: () => save.run(),
+    release: () => release.run(),
+    undo() {
+      rollbackTo.run()
+      release.run()
+    },
+    abandon(error: unknown) {
+      doubtful ||= isDiskFailure(error)
+      if (db.inTransaction) db.exec('ROLLBACK')
+    },
+  }
+}
+
+function walBytes(db: Connection): number {
+  const [row] = db.prepare<[], { log: number; checkpointed: number }>('PRAGMA wal_checkpoint(NOOP)').all()
+  return Math.max(0, row?.log ?? 0) * PAGE_BYTES
+}
+
+const PAGE_BYTES = 4096
