@@ -1,6 +1,6 @@
+import type { FailureCode } from '../base/failure.ts'
 import type { AeTitle } from '../dicom/ae-title.ts'
 import type { SopClassUid, SopInstanceUid, TransferSyntaxUid, Uid } from '../dicom/uid.ts'
-import type { FailureCode } from '../base/failure.ts'
 
 /** A presentation context both sides agreed on (PS3.8 9.3.3.2). */
 export interface PresentationContext {
