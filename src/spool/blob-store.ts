@@ -1,5 +1,5 @@
-import type { BlobRef } from '../ledger/blob-ref.ts'
 import type { FileMeta } from '../dicom/file-meta.ts'
+import type { BlobRef } from '../ledger/blob-ref.ts'
 import type { InstanceId } from '../ledger/ids.ts'
 
 /** A blob that has all its bytes. It is safe from a power cut once `durable` has resolved; if that rejects it is gone. */

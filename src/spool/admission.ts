@@ -1,0 +1,131 @@
+import { type Clock, elapsed, type Monotonic } from '../base/clock.ts'
+import type { FailureCode } from '../base/failure.ts'
+import { KurirError } from '../base/failure.ts'
+import type { Log } from '../base/log.ts'
+import type { Sink } from '../base/sink.ts'
+import type { InstanceId } from '../ledger/ids.ts'
+import type { Admitted, Ledger } from '../ledger/ledger.ts'
+import type { Arrival } from './arrival.ts'
+import type { BlobSink, BlobStore, FinishedBlob } from './blob-store.ts'
+import { HeaderReading } from './header-reading.ts'
+
+/** What became of an object that came in whole. `refused`: other bytes were here under its UID, and that was not to be. */
+export interface Taken {
+  readonly outcome: 'kept' | 'refused'
+  readonly id: InstanceId
+  /** Of the data set. */
+  readonly bytes: number
+  /** Why it is held `unreadable`, else null. */
+  readonly unreadable: string | null
+  readonly earlier: Admitted['earlier']
+}
+
+export interface AdmissionDeps {
+  readonly store: Pick<BlobStore, 'remove'>
+  readonly ledger: Pick<Ledger, 'admit' | 'withdraw'>
+  readonly clock: Pick<Clock, 'monotonic'>
+  readonly log: Log
+}
+
+/** What is told of an object on its way; each exactly once. */
+export interface Passed {
+  /** The ledger has answered, or will not be asked. */
+  recorded(): void
+  /** It is durable and on record, or nothing of it is left. */
+  left(): void
+}
+
+/** Takes one object in: bytes to the blob, header to the ledger, and `end` when both would survive a power cut. */
+export class AdmissionSink implements Sink<Taken> {
+  readonly #deps: AdmissionDeps
+  readonly #id: InstanceId
+  readonly #arrival: Arrival
+  readonly #blob: BlobSink
+  readonly #header: HeaderReading
+  readonly #passed: Passed
+  readonly #startedAt: Monotonic
+
+  constructor(deps: AdmissionDeps, id: InstanceId, arrival: Arrival, blob: BlobSink, passed: Passed) {
+    this.#deps = deps
+    this.#id = id
+    this.#arrival = arrival
+    this.#blob = blob
+    this.#header = new HeaderReading(arrival.announced)
+    this.#passed = passed
+    this.#startedAt = deps.clock.monotonic()
+  }
+
+  write(slice: Uint8Array): Promise<void> | void {
+    this.#header.push(slice)
+    return this.#blob.write(slice)
+  }
+
+  async end(): Promise<Taken> {
+    const blob = await this.#finishBlob()
+    const { identity, header, unreadable } = await this.#header.finish()
+    const admission = { id: this.#id, blob: blob.ref, reception: this.#arrival.reception, identity, header, unreadable }
+    // The two flushes overlap: whichever is later decides when the answer leaves (ARCHITECTURE.md 6).
+    const recorded = this.#deps.ledger.admit([admission]).finally(() => this.#passed.recorded())
+    const [durable, admitted] = await Promise.allSettled([blob.durable, recorded])
+    if (durable.status === 'rejected') return this.#undo(blob, durable.reason)
+    if (admitted.status === 'rejected') return this.#undo(blob, admitted.reason)
+    const taken = await this.#judge(blob, unreadable, admitted.value[0]?.earlier ?? null)
+    this.#passed.left()
+    this.#logAdmitted(taken)
+    return taken
+  }
+
+  async abort(): Promise<void> {
+    this.#passed.recorded()
+    try {
+      await this.#blob.abort()
+    } finally {
+      this.#passed.left()
+    }
+  }
+
+  async #finishBlob(): Promise<FinishedBlob> {
+    try {
+      return await this.#blob.finish()
+    } catch (error) {
+      await this.abort()
+      throw error
+    }
+  }
+
+  async #judge(blob: FinishedBlob, unreadable: string | null, earlier: Admitted['earlier']): Promise<Taken> {
+    const refused = earlier?.bytes === 'changed' && this.#arrival.onChanged === 'refuse'
+    if (refused) {
+      await this.#deps.ledger.withdraw(this.#id, 'conflict')
+      await this.#deps.store.remove(blob.ref)
+    }
+    return { outcome: refused ? 'refused' : 'kept', id: this.#id, bytes: blob.ref.length, unreadable, earlier }
+  }
+
+  /**
+   * One half failed: the other is taken back, and the sender hears of the failure. What cannot be taken back stays in flight,
+   * where no planner sees it, until the next start's recovery.
+   */
+  async #undo(blob: FinishedBlob, error: unknown): Promise<never> {
+    await this.#deps.ledger.withdraw(this.#id, codeOf(error))
+    await this.#deps.store.remove(blob.ref)
+    this.#passed.left()
+    throw error
+  }
+
+  #logAdmitted({ outcome, bytes, unreadable }: Taken): void {
+    const { reception, announced } = this.#arrival
+    this.#deps.log.info(outcome === 'kept' ? 'instance-admitted' : 'instance-refused', {
+      instance: this.#id,
+      door: reception.door,
+      ...(reception.callingAe === null ? {} : { callingAe: reception.callingAe }),
+      ...(reception.associationId === null ? {} : { association: reception.associationId }),
+      sopClass: announced.sopClassUid,
+      bytes,
+      took: elapsed(this.#startedAt, this.#deps.clock.monotonic()),
+      ...(unreadable === null ? {} : { reason: unreadable }),
+    })
+  }
+}
+
+const codeOf = (error: unknown): FailureCode => (error instanceof KurirError ? error.code : 'internal')

@@ -1,0 +1,17 @@
+import type { SopClassUid, SopInstanceUid, TransferSyntaxUid } from '../dicom/uid.ts'
+import type { Reception } from '../ledger/ledger.ts'
+
+/** What an object is said to be before it has been read: by a C-STORE-RQ, a file meta, a part's headers. */
+export interface Announced {
+  readonly sopClassUid: SopClassUid
+  readonly sopInstanceUid: SopInstanceUid
+  readonly transferSyntaxUid: TransferSyntaxUid
+}
+
+/** One object about to come in. */
+export interface Arrival {
+  readonly reception: Reception
+  readonly announced: Announced
+  /** `refuse`: when other bytes are here already under its SOP Instance UID, it is not taken. */
+  readonly onChanged?: 'keep' | 'refuse'
+}

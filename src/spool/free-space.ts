@@ -1,0 +1,45 @@
+import type { Clock, Monotonic } from '../base/clock.ts'
+import { KurirError } from '../base/failure.ts'
+import type { FreeMark } from '../settings/settings.ts'
+import type { BlobStore } from './blob-store.ts'
+
+/** How long an answer of the volume is believed. */
+const BELIEVED_MS = 1_000
+
+/** Refuses new objects while the volume has less room than it is to keep. Nothing has to be switched on again afterwards. */
+export class FreeSpaceGuard {
+  readonly #store: Pick<BlobStore, 'space'>
+  readonly #mark: FreeMark
+  readonly #clock: Pick<Clock, 'monotonic'>
+  #checkedAt: Monotonic | undefined
+  #hasRoom = true
+  #checking: Promise<void> | undefined
+
+  constructor(store: Pick<BlobStore, 'space'>, mark: FreeMark, clock: Pick<Clock, 'monotonic'>) {
+    this.#store = store
+    this.#mark = mark
+    this.#clock = clock
+  }
+
+  /** @throws KurirError `disk-full` */
+  async expectRoom(): Promise<void> {
+    const now = this.#clock.monotonic()
+    if (this.#checkedAt === undefined || now - this.#checkedAt >= BELIEVED_MS) await this.#check()
+    if (!this.#hasRoom) throw new KurirError('disk-full', 'transient', 'less free disk than KURIR_SPOOL_FREE_MIN')
+  }
+
+  /** Many begin at once; one asks. */
+  #check(): Promise<void> {
+    this.#checking ??= this.#ask().finally(() => {
+      this.#checking = undefined
+    })
+    return this.#checking
+  }
+
+  async #ask(): Promise<void> {
+    const { freeBytes, totalBytes } = await this.#store.space()
+    const least = 'bytes' in this.#mark ? this.#mark.bytes : this.#mark.share * totalBytes
+    this.#hasRoom = freeBytes >= least
+    this.#checkedAt = this.#clock.monotonic()
+  }
+}

@@ -1,0 +1,62 @@
+import type { Header } from '../dicom/header.ts'
+import { packHeader } from '../dicom/header-pack.ts'
+import { HeaderCollector } from '../dicom/scan.ts'
+import { transferSyntaxOf } from '../dicom/transfer-syntax.ts'
+import type { InstanceIdentity } from '../ledger/ledger.ts'
+import type { Announced } from './arrival.ts'
+
+/** What the ledger is told of an object's header. */
+export interface HeaderFacts {
+  readonly identity: InstanceIdentity
+  /** Packed; null when it could not be read. */
+  readonly header: Uint8Array | null
+  /** Why the instance is held, else null. */
+  readonly unreadable: string | null
+}
+
+/** Reads the header of an object while it comes in, and holds it against what was announced. */
+export class HeaderReading {
+  readonly #announced: Announced
+  readonly #collector: HeaderCollector
+
+  constructor(announced: Announced) {
+    this.#announced = announced
+    this.#collector = new HeaderCollector(transferSyntaxOf(announced.transferSyntaxUid))
+  }
+
+  push(slice: Uint8Array): void {
+    if (!this.#collector.isDone) this.#collector.push(slice)
+  }
+
+  /** When the data set is over. */
+  async finish(): Promise<HeaderFacts> {
+    const scan = await this.#collector.finish()
+    if (scan.outcome === 'unreadable') {
+      return { identity: this.#identity(scan.partial), header: null, unreadable: scan.reason }
+    }
+    const identity = this.#identity(scan.header)
+    return { identity, header: packHeader(scan.header), unreadable: this.#contradiction(scan.header) }
+  }
+
+  /** The SOP class and instance are what was announced: the data set of an unreadable or lying object proves nothing. */
+  #identity(header: Header): InstanceIdentity {
+    return {
+      sopClassUid: this.#announced.sopClassUid,
+      sopInstanceUid: this.#announced.sopInstanceUid,
+      transferSyntaxUid: this.#announced.transferSyntaxUid,
+      studyInstanceUid: header.studyInstanceUid ?? null,
+      seriesInstanceUid: header.seriesInstanceUid ?? null,
+      accessionNumber: header.accessionNumber ?? null,
+      patientId: header.patientId ?? null,
+      patientName: header.patientName ?? null,
+      modality: header.modality ?? null,
+    }
+  }
+
+  /** A C-STORE's command and its data set name the same class and instance (PS3.4 B.2.2.1, PS3.7 9.1.1). */
+  #contradiction(header: Header): string | null {
+    if (header.sopInstanceUid !== this.#announced.sopInstanceUid) return 'sop-instance-uid-differs'
+    if (header.sopClassUid !== this.#announced.sopClassUid) return 'sop-class-uid-differs'
+    return null
+  }
+}

@@ -1,0 +1,116 @@
+import type { Clock } from '../base/clock.ts'
+import type { NewId } from '../base/id.ts'
+import type { Log } from '../base/log.ts'
+import type { Sink } from '../base/sink.ts'
+import { parseAeTitle } from '../dicom/ae-title.ts'
+import type { FileMeta } from '../dicom/file-meta.ts'
+import type { BlobRef } from '../ledger/blob-ref.ts'
+import type { InstanceId } from '../ledger/ids.ts'
+import type { Ledger, Unplanned } from '../ledger/ledger.ts'
+import type { FreeMark } from '../settings/settings.ts'
+import { AdmissionSink, type Taken } from './admission.ts'
+import type { Arrival } from './arrival.ts'
+import type { BlobStore } from './blob-store.ts'
+import { FreeSpaceGuard } from './free-space.ts'
+import { InFlight } from './in-flight.ts'
+import { encodeReception } from './reception-facts.ts'
+import { VerifiedMark } from './verified-mark.ts'
+
+export interface SpoolDeps {
+  readonly store: BlobStore
+  readonly ledger: Pick<Ledger, 'admit' | 'expectAdmissions' | 'withdraw' | 'unplanned' | 'markVerified' | 'wakes'>
+  readonly newId: NewId
+  readonly clock: Clock
+  readonly log: Log
+  readonly freeMin: FreeMark
+}
+
+/** The first shelf: what has come in, whole, durable and on record. Every door puts its objects here. */
+export class Spool implements AsyncDisposable {
+  readonly #deps: SpoolDeps
+  readonly #guard: FreeSpaceGuard
+  readonly #inFlight = new InFlight()
+  readonly #mark: VerifiedMark
+  /** Objects whose row is still to come. */
+  #expected = 0
+
+  constructor(deps: SpoolDeps) {
+    this.#deps = deps
+    this.#guard = new FreeSpaceGuard(deps.store, deps.freeMin, deps.clock)
+    this.#mark = new VerifiedMark({ ...deps, inFlight: this.#inFlight })
+  }
+
+  /** Objects being received or made durable at this moment. */
+  get open(): number {
+    return this.#inFlight.count
+  }
+
+  /**
+   * A sink for one object. Its `end` resolves when the bytes, their name and the row in the ledger would all survive a power
+   * cut; when it rejects, and after `abort`, nothing is left.
+   *
+   * @throws KurirError `disk-full`, `disk-io`, `out-of-resources`
+   */
+  async begin(arrival: Arrival): Promise<Sink<Taken>> {
+    await this.#guard.expectRoom()
+    const id = this.#deps.newId() as InstanceId
+    this.#inFlight.begin(id)
+    this.#expect(1)
+    const passed = { recorded: () => this.#expect(-1), left: () => this.#left(id) }
+    try {
+      const blob = await this.#deps.store.begin(id, fileMetaOf(arrival))
+      return new AdmissionSink(this.#deps, id, arrival, blob, passed)
+    } catch (error) {
+      passed.recorded()
+      passed.left()
+      throw error
+    }
+  }
+
+  /** The oldest instances without a decision, as the ledger says, less those that are not durable yet. */
+  async unplanned(limit: number, after?: InstanceId): Promise<readonly Unplanned[]> {
+    const found: Unplanned[] = []
+    let last = after
+    while (found.length < limit) {
+      const asked = limit - found.length
+      const batch = await this.#deps.ledger.unplanned(asked, last)
+      found.push(...batch.filter(({ id }) => !this.#inFlight.has(id)))
+      if (batch.length < asked) break
+      last = batch.at(-1)?.id
+    }
+    return found
+  }
+
+  /** As `BlobStore.read`. */
+  read(ref: BlobRef, start?: number): AsyncIterable<Uint8Array> {
+    return this.#deps.store.read(ref, start)
+  }
+
+  /** Frees the disk of a blob that nobody needs any more. Whether that is so the caller knows. */
+  release(ref: BlobRef): Promise<void> {
+    return this.#deps.store.remove(ref)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#mark[Symbol.asyncDispose]()
+  }
+
+  /** With several on their way the ledger lets them share a flush. */
+  #expect(more: 1 | -1): void {
+    this.#expected += more
+    this.#deps.ledger.expectAdmissions(this.#expected)
+  }
+
+  /** It is durable and on record, or gone: what waits for a decision may be looked at again. */
+  #left(id: InstanceId): void {
+    this.#inFlight.end(id)
+    this.#mark.advance()
+    this.#deps.ledger.wakes.wake('plan')
+  }
+}
+
+function fileMetaOf({ announced, reception }: Arrival): FileMeta {
+  const sourceAe = reception.callingAe === null ? undefined : parseAeTitle(reception.callingAe)
+  const privateInformation = encodeReception(reception)
+  return { ...announced, ...(sourceAe === undefined ? {} : { sourceAe }), privateInformation }
+}
