@@ -42,10 +42,12 @@ function readValues(name: Name, facts: Facts): readonly string[] {
   const { header } = facts
   const vr = name.isPrivate ? (header.vr(name.path) ?? name.vr) : name.vr
   // Bytes and sequences have no text to compare; that they are there is all that can be asked.
-  if (OPAQUE.has(vr)) return header.has(name.path) ? ['present'] : []
-  return header.values(name.path).map((value) => comparable(value, vr))
+  if (OPAQUE.has(vr)) return header.has(name.path) ? [SOMETHING] : []
+  return header.values(name.path)?.map((value) => comparable(value, vr)) ?? [SOMETHING]
 }
 
+// Equal to no text that can be written in a rule, as control characters are refused there.
+const SOMETHING = '\0'
 const OPAQUE: ReadonlySet<string> = new Set(['SQ', 'OB', 'OD', 'OF', 'OL', 'OV', 'OW'])
 
 /** Whether the match holds for these values. */

@@ -16,6 +16,8 @@ export interface PlannedForward {
   readonly changes: readonly AttributeChange[]
   /** The SOP Instance UID under which it leaves. */
   readonly sopInstanceUid: string
+  /** Whether the destination's `urgent` match holds: these go first. */
+  readonly urgent: boolean
 }
 
 export interface PlannedHold {

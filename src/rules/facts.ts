@@ -1,18 +1,33 @@
 import type { AttributePath, Tag } from '../dicom/attribute-path.ts'
+import type { CharacterSet } from '../dicom/character-set.ts'
 
-/** The header of an instance as rules see it. */
+/** A text element of a header, for those who write all of them anew. */
+export interface TextElement {
+  readonly path: AttributePath
+  readonly vr: string
+  /** Undefined when it was too large to keep. */
+  readonly values: readonly string[] | undefined
+  /** Whether all of it is ASCII, so that it reads the same in any character set. */
+  readonly isAscii: boolean
+}
+
+/** The header of an instance as rules see it: what `viewOfHeader` makes of a scanned one, or a test of what it is given. */
 export interface HeaderView {
   /**
-   * The values at a path, decoded from their character set, a step without `item` standing for every item. Empty when
-   * there is no such element or it has no value. Sequences give none.
+   * The values at a path, decoded from their character set, a step without `item` or with `every` standing for every
+   * item. Empty when there is no such element or it has no value; undefined when what stands there is not text.
    */
-  values(path: AttributePath): readonly string[]
+  values(path: AttributePath): readonly string[] | undefined
   /** Whether an element stands at the path, with or without a value. */
   has(path: AttributePath): boolean
-  /** The VR of the element as received, undefined where there is none or the data set does not say. */
+  /** The VR of the element, undefined where there is none or nobody knows. */
   vr(path: AttributePath): string | undefined
   /** The tags of the data set's own elements, ascending. */
   tags(): readonly Tag[]
+  /** What (0008,0005) declares; undefined when it declares nothing. */
+  readonly declared: CharacterSet | undefined
+  /** Everything whose text depends on the character set, and each (0008,0005), at any depth. */
+  texts(): readonly TextElement[]
 }
 
 /** All that a rule may look at at the instance moment. */

@@ -123,9 +123,7 @@ export function comparable(value: string, vr: string): string {
   return ASCII.test(bare) ? bare : bare.normalize('NFC')
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL pads UIDs
 const PADDING = /^ +|[ \0]+$/g
-// biome-ignore lint/suspicious/noControlCharactersInRegex: NUL pads UIDs
 const TRAILING = /[ \0]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
 const ASCII = /^[\x00-\x7f]*$/

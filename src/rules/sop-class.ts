@@ -100,3 +100,7 @@ export const isSopClassKeyword = (text: string): boolean => Object.hasOwn(STORAG
 
 /** The keyword that was probably meant. */
 export const nearestSopClass = (text: string): string | undefined => nearest(text, Object.keys(STORAGE))
+
+/** The UID of a keyword of the table. */
+export const sopClassUid = (keyword: string): string | undefined =>
+  isSopClassKeyword(keyword) ? `${ROOT}${STORAGE[keyword]}` : undefined

@@ -1,0 +1,60 @@
+import type { Draft } from './draft.ts'
+import { type Name, parseName } from './name.ts'
+import type { Place } from './place.ts'
+
+/** RULES.md 2: text with `{NAME}`; `{{` and `}}` are braces. */
+export type Template = readonly (string | Name)[]
+
+/** What a template gives: text; nothing, when an attribute has no value (its verb is skipped); or a reason to hold. */
+export type Filled = { readonly text: string } | { readonly hold: string } | undefined
+
+const PARTS = /\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+/g
+
+/** The template at a place, or undefined after reporting what is wrong with it. */
+export function compileTemplate(place: Place): Template | undefined {
+  const parts: (string | Name)[] = []
+  for (const match of (place.text() ?? '').matchAll(PARTS)) {
+    const [part, inside] = match
+    if (part === '{{' || part === '}}') parts.push(part.slice(1))
+    else if (part === '{' || part === '}')
+      return place.report('A brace has no partner; a brace itself is written twice.')
+    else if (inside === undefined) parts.push(part)
+    else {
+      const name = parseName(inside.trim())
+      if ('problem' in name) return place.report(name.problem)
+      if (name.kind === 'attribute' && UNWRITABLE.has(name.vr) && !name.isPrivate) {
+        return place.report(`${name.text} is ${name.vr}; it has no text to put here.`)
+      }
+      parts.push(name)
+    }
+  }
+  return parts
+}
+
+const UNWRITABLE: ReadonlySet<string> = new Set(['SQ', 'OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'UN'])
+
+/** The template's text when nothing of it comes from the instance. */
+export const literalOf = (template: Template): string | undefined =>
+  template.every((part) => typeof part === 'string') ? template.join('') : undefined
+
+/** How many characters it has at least, whatever the instance says. */
+export const leastLength = (template: Template): number =>
+  template.reduce((sum, part) => sum + (typeof part === 'string' ? part.length : 0), 0)
+
+/** Fills the template from the working copy. */
+export function fill(template: Template, draft: Draft): Filled {
+  let text = ''
+  for (const part of template) {
+    if (typeof part === 'string') {
+      text += part
+      continue
+    }
+    const values = new Set(draft.comparables(part).filter((value) => value !== ''))
+    if (values.size > 1) return { hold: `${part.text} has several different values` }
+    const [value] = values
+    if (value === undefined) return undefined
+    if (value.includes('\\')) return { hold: `the value of ${part.text} contains a backslash` }
+    text += value
+  }
+  return { text }
+}

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { judgeCaller } from '../../src/rules/caller.ts'
+import { decide } from '../../src/rules/decide.ts'
+import { loadRuleset } from '../../src/rules/load-ruleset.ts'
+import { readRulesFolder } from '../../src/rules/read-rules-folder.ts'
+import { factsFrom, fileOf } from './support.ts'
+
+test('the rules that ship load without any environment and send everything to the outbox', async () => {
+  const read = await readRulesFolder('rules')
+  if ('problems' in read) throw new Error(JSON.stringify(read.problems))
+  expect(read.files.map((file) => file.name)).toEqual(['rules/00-callers.yaml', 'rules/10-outbox.yaml'])
+  const loaded = loadRuleset(read.files, {})
+  if ('problems' in loaded) throw new Error(JSON.stringify(loaded.problems))
+  const decision = decide(loaded.ruleset, factsFrom({ Modality: 'XX' }))
+  expect(decision.forwards.map((forward) => forward.destination)).toEqual(['outbox'])
+  expect(decision.forwards[0]?.edits).toEqual([])
+  const call = { callingAe: 'X', calledAe: 'KURIR' }
+  expect(judgeCaller(loaded.ruleset.callers, { ...call, peer: '127.0.0.1' }).admitted).toBe(true)
+  expect(judgeCaller(loaded.ruleset.callers, { ...call, peer: '::1' }).admitted).toBe(true)
+  expect(judgeCaller(loaded.ruleset.callers, { ...call, peer: '10.0.0.1' }).admitted).toBe(false)
+})
+
+test('the archive sample loads, and its embedded tests pass', () => {
+  const destinations = fileOf(
+    `version: 1
+destinations:
+  pacs_main: { dimse: { ae: PACS_MAIN@pacs.rs.local:11112, calling_ae: ROUTER, associations: 2 }, retry: { first: 10s, longest: 15m, give_up_after: 7d } }
+  pacs_er: { dimse: { ae: "PACS_ER@[fd00::9]:104", transfer_syntax: [JPEG2000Lossless, ExplicitVRLittleEndian] } }
+`,
+    'rules/00.yaml',
+  )
+  const archive = fileOf(readFileSync('rules/examples/10-archive.yaml', 'utf8'), 'rules/10-archive.yaml')
+  const loaded = loadRuleset([archive, destinations], {})
+  expect('problems' in loaded ? loaded.problems : []).toEqual([])
+  const broken = archive.bytes
+    .toString()
+    .replace('map: { in: StationName, using: stations', 'map: { in: StudyID, using: stations')
+  const refused = loadRuleset([fileOf(broken, 'rules/10-archive.yaml'), destinations], {})
+  expect('problems' in refused ? refused.problems : []).toEqual([
+    {
+      file: 'rules/10-archive.yaml',
+      line: 51,
+      column: 5,
+      message:
+        'The test "an emergency CT goes to both, under the name the archive knows" fails: pacs_er gets what is otherwise: StationName is not CT_IGD.',
+    },
+  ])
+})
+
+test('a folder is read in filename order with its cases, hidden and other files left out; what is unreadable is a problem', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'kurir-rules-'))
+  try {
+    await mkdir(join(folder, 'rules', 'cases'), { recursive: true })
+    await mkdir(join(folder, 'rules', 'examples'))
+    for (const name of ['20.yml', '10.yaml', '.#10.yaml', 'README.md', 'cases/all.yaml', 'examples/x.yaml']) {
+      await writeFile(join(folder, 'rules', name), 'version: 1\n')
+    }
+    const read = await readRulesFolder(join(folder, 'rules'))
+    expect('files' in read && read.files.map((file) => file.name)).toEqual([
+      'rules/10.yaml',
+      'rules/20.yml',
+      'rules/cases/all.yaml',
+    ])
+    await symlink('/nowhere', join(folder, 'rules', '30.yaml'))
+    await mkdir(join(folder, 'rules', '40.yaml'))
+    const refused = await readRulesFolder(join(folder, 'rules'))
+    expect('problems' in refused && refused.problems.map((problem) => `${problem.file} ${problem.message}`)).toEqual([
+      'rules/30.yaml The file cannot be read: it does not exist.',
+      'rules/40.yaml The file cannot be read: it is not a file.',
+    ])
+    const missing = await readRulesFolder(join(folder, 'none'))
+    expect('problems' in missing && missing.problems[0]?.message).toBe(
+      'The rules folder cannot be read: it does not exist.',
+    )
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
