@@ -38,4 +38,4 @@ const valuesOf = (header: Header, element: HeaderElement): readonly string[] | u
 
 // ESC begins another character set (PS3.5 6.1.2.5), so text with it is not plain ASCII.
 const isAscii = (bytes: Uint8Array | undefined): boolean =>
-  bytes !== undefined && bytes.every((byte) => byte < 0x80 && byte !== 0x1b)
+  bytes?.every((byte) => byte < 0x80 && byte !== 0x1b) === true

@@ -160,7 +160,7 @@ function refuseVariables(root: Place): void {
 }
 
 function visit(value: RuleValue | undefined, path: RulePath, look: (text: string, path: RulePath) => void): void {
-  if (isRuleList(value)) value.forEach((item, index) => visit(item, [...path, index], look))
+  if (isRuleList(value)) for (const [index, item] of value.entries()) visit(item, [...path, index], look)
   else if (isRuleMap(value)) for (const key of Object.keys(value)) visit(value[key], [...path, key], look)
   else if (value !== undefined) look(value, path)
 }

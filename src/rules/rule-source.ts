@@ -1,4 +1,4 @@
-import { LineCounter, type Node, parseAllDocuments } from 'yaml'
+import { LineCounter, type Node, parseAllDocuments, type YAMLError } from 'yaml'
 import type { RuleProblem } from './rule-problem.ts'
 import { locate, type Position, type RulePath, type RuleValue, sayYamlError, Unfolding } from './yaml-tree.ts'
 
@@ -93,7 +93,7 @@ function readText(file: string, text: string): { source?: RuleSource; problems: 
     problems.push({ file, ...at(second.range[0]), message })
   }
   const document = documents[0]
-  for (const error of document?.errors ?? []) {
+  for (const error of worthSaying(document?.errors ?? [])) {
     problems.push({ file, ...at(error.pos[0]), message: sayYamlError(error, text) })
   }
   const root: Node | null = document?.contents ?? null
@@ -105,4 +105,12 @@ function readText(file: string, text: string): { source?: RuleSource; problems: 
     return { problems: [{ file, line: 1, column: 1, message: 'The file is empty; it begins with "version: 1".' }] }
   }
   return { source: { file, value, position: (path, key) => locate(root, path, key === true, at) }, problems }
+}
+
+/** One slip of the pen upsets the parser several times: each key that stands twice, but of the others the cause alone. */
+function worthSaying(errors: readonly YAMLError[]): readonly YAMLError[] {
+  const twice = errors.filter((error) => error.code === 'DUPLICATE_KEY')
+  const others = errors.filter((error) => error.code !== 'DUPLICATE_KEY')
+  const cause = others.find((error) => error.code === 'MISSING_CHAR') ?? others[0]
+  return cause === undefined ? twice : [...twice, cause]
 }

@@ -100,7 +100,7 @@ function compileRule(place: Place, context: RuleContext): Rule | undefined {
   const rewrite = compileRewrite(place.at('rewrite'), context)
   const forward = compileForward(place.at('forward'), context)
   const rules = compileRules(place.at('rules'), context, {})
-  if (!['forward', 'hold', 'discard', 'rules', 'notify'].some((key) => place.has(key))) {
+  if (given !== undefined && !['forward', 'hold', 'discard', 'rules'].some((key) => place.has(key))) {
     place.report(`The rule ${name} does nothing; it needs forward, hold, discard or rules.`)
   }
   if (given?.hold !== undefined && given.discard !== undefined)

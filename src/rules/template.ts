@@ -1,4 +1,5 @@
 import type { Draft } from './draft.ts'
+import { variablesIn } from './environment.ts'
 import { type Name, parseName } from './name.ts'
 import type { Place } from './place.ts'
 
@@ -13,6 +14,8 @@ const PARTS = /\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+/g
 /** The template at a place, or undefined after reporting what is wrong with it. */
 export function compileTemplate(place: Place): Template | undefined {
   const parts: (string | Name)[] = []
+  // Refused where the whole file is looked through; not to be taken for a template with a dollar before it.
+  if (variablesIn(place.text() ?? '').length > 0) return undefined
   for (const match of (place.text() ?? '').matchAll(PARTS)) {
     const [part, inside] = match
     if (part === '{{' || part === '}}') parts.push(part.slice(1))

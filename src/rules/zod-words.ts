@@ -25,6 +25,7 @@ function sayIssue(issue: Issue, schema: z.ZodType, value: unknown): readonly Sha
     case 'invalid_type':
       return [sayType(issue.expected, path, valueAt(value, path))]
     case 'invalid_value':
+      if (valueAt(value, path) === undefined && path.length > 0) return [sayType('', path, undefined)]
       return here(sayChoice(valueAt(value, path), issue.values.map(String), path))
     case 'invalid_union':
       return sayUnion(issue, path, schema, value)
@@ -51,6 +52,10 @@ function sayUnion(
 ) {
   const inside = valueAt(value, path)
   const meant = issue.errors.find((branch) => branch.every((inner) => inner.path.length > 0 || !isWrongKind(inner)))
+  const choice = issue.errors.flat().find((inner) => inner.code === 'invalid_value' && inner.path.length === 0)
+  if (meant === undefined && choice !== undefined && typeof inside === 'string') {
+    return sayIssue(choice, schema, inside).map((mistake) => ({ ...mistake, path }))
+  }
   if (meant === undefined) {
     return [
       {
@@ -100,7 +105,7 @@ export function sayKey(key: string, known: readonly string[]): string {
 function sayChoice(found: unknown, choices: readonly string[], path: ShapeMistake['path']): string {
   if (path.at(-1) === 'on' && found === 'study') return laterWord('study') ?? ''
   const text = typeof found === 'string' ? found : kindOf(found)
-  const name = typeof path.at(-1) === 'string' ? `${path.at(-1)} is` : 'It must be'
+  const name = typeof path.at(-1) === 'string' ? `${path.at(-1)} is` : 'it must be'
   return `${text} cannot stand here; ${name} ${choices.join(' or ')}.`
 }
 
