@@ -18,25 +18,44 @@ export interface GatherPort {
   now(): number
 }
 
+/** For how many transactions after a wait in vain nobody waits for more than came then. */
+const CAUTION = 8
+
 /**
  * Collects the verbs of one transaction. When several objects are being received at once, their admissions are given up to
  * `windowMs` since the first to meet, so that one flush serves all (as PostgreSQL's commit_siblings does). With few senders
- * nobody waits.
+ * nobody waits; and senders that stall in mid-object hold up the others once in a while, not every time.
  */
-export function gather(port: GatherPort, windowMs: number): readonly Call[] {
-  const calls = [...port.drain()]
-  let admissions = admissionsIn(calls)
-  if (admissions === 0) return calls
-  const until = port.now() + windowMs
-  while (port.expected() >= WORTH_GATHERING && admissions < port.expected()) {
-    const left = until - port.now()
-    if (left <= 0) break
-    port.wait(left)
-    const more = port.drain()
-    calls.push(...more)
-    admissions += admissionsIn(more)
+export function gathering(port: GatherPort, windowMs: number): () => readonly Call[] {
+  let caution = 0
+  let cameLast = 0
+
+  /** How many admissions it takes to go ahead. */
+  function enough(): number {
+    const expected = port.expected()
+    return caution > 0 ? Math.min(expected, cameLast) : expected
   }
-  return calls
+
+  return () => {
+    const calls = [...port.drain()]
+    let admissions = admissionsIn(calls)
+    if (admissions === 0) return calls
+    const until = port.now() + windowMs
+    if (caution > 0) caution -= 1
+    while (port.expected() >= WORTH_GATHERING && admissions < enough()) {
+      const left = until - port.now()
+      if (left <= 0) {
+        caution = CAUTION
+        break
+      }
+      port.wait(left)
+      const more = port.drain()
+      calls.push(...more)
+      admissions += admissionsIn(more)
+    }
+    cameLast = admissions
+    return calls
+  }
 }
 
 function admissionsIn(calls: readonly Call[]): number {

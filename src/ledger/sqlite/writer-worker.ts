@@ -1,7 +1,7 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../base/clock.ts'
 import { connectWriter } from './connection.ts'
-import { type GatherPort, gather, SIGNALS } from './gather.ts'
+import { type GatherPort, gathering, SIGNALS } from './gather.ts'
 import { migrateLedger } from './migrate.ts'
 import type { Call, FromWriter, WriterStart } from './protocol.ts'
 import { asLedgerFailure } from './sqlite-failure.ts'
@@ -46,7 +46,7 @@ function serve(writer: Writer): void {
     if (message.verb === 'close') closing = true
     waiting.push(message)
   }
-  const gathering: GatherPort = {
+  const arrivals: GatherPort = {
     drain() {
       seen = Atomics.load(signals, SIGNALS.posted)
       for (let each = receiveMessageOnPort(port); each !== undefined; each = receiveMessageOnPort(port)) {
@@ -62,6 +62,8 @@ function serve(writer: Writer): void {
     },
     now: () => systemClock.monotonic(),
   }
+
+  const gather = gathering(arrivals, start.gatherWindowMs)
 
   /** Checkpoints are neither verbs nor part of a transaction: they run between two. */
   function tend(asked: readonly Call[]): void {
@@ -79,7 +81,7 @@ function serve(writer: Writer): void {
 
   port.on('message', (calls: readonly Call[]) => {
     for (const call of calls) receive(call)
-    const gathered = gather(gathering, start.gatherWindowMs)
+    const gathered = gather()
     const verbs = gathered.filter(({ verb }) => verb !== 'checkpoint' && verb !== 'close')
     if (verbs.length > 0) say({ kind: 'batch', checkpoints, walBytes, ...writer.run(verbs) })
     tend(gathered.filter(({ verb }) => verb === 'checkpoint'))
