@@ -1,0 +1,20 @@
+// Run unbuilt by Node (types stripped). Nothing is imported before Node's version is known to be one that the native
+// SQLite addon and the type stripping work with: the addon ends an older Node with a segmentation fault.
+export {}
+
+const OLDEST = [24, 12] as const
+const EX_CONFIG = 78
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+  const needed = OLDEST.join('.')
+  process.stderr.write(
+    `kurir: needs Node ${needed} or newer and this is ${process.versions.node}. "npm start" brings its own.\n`,
+  )
+  process.exitCode = EX_CONFIG
+} else {
+  const { processContext } = await import('./cli/process-context.ts')
+  const { run } = await import('./cli/run.ts')
+  using context = processContext(process.env)
+  process.exitCode = await run(process.argv.slice(2), context)
+}
