@@ -1,23 +1,29 @@
 import { z } from 'zod'
 import { type Milliseconds, ms } from '../base/clock.ts'
 import { parseDuration } from '../base/duration.ts'
-import { parseAeTitle } from '../dicom/ae-title.ts'
+import { type AeTitle, parseAeTitle } from '../dicom/ae-title.ts'
 import { isKnownTransferSyntax, TRANSFER_SYNTAXES, transferSyntaxByKeyword } from '../dicom/transfer-syntax.ts'
 import { isWritableUid, type TransferSyntaxUid } from '../dicom/uid.ts'
 import { didYouMean } from './suggestion.ts'
 
+interface Refusal {
+  readonly problem: string
+}
+
 /** Text that becomes something else, or says in a sentence why it cannot. */
-export function parsed<T>(parse: (text: string) => T | { readonly problem: string }): z.ZodType<T, string> {
-  return z.string().transform((text, context): T => {
+export function parsed<R>(parse: (text: string) => R): z.ZodType<Exclude<R, Refusal>, string> {
+  return z.string().transform((text, context): Exclude<R, Refusal> => {
     const result = parse(text)
-    if (!isProblem(result)) return result
-    context.addIssue({ code: 'custom', message: result.problem })
+    if (isResult(result)) return result
+    context.addIssue({ code: 'custom', message: isRefusal(result) ? result.problem : 'This cannot stand here.' })
     return z.NEVER
   })
 }
 
-const isProblem = (value: unknown): value is { readonly problem: string } =>
-  typeof value === 'object' && value !== null && 'problem' in value
+const isRefusal = (value: unknown): value is Refusal =>
+  typeof value === 'object' && value !== null && 'problem' in value && typeof value.problem === 'string'
+
+const isResult = <R>(value: R): value is Exclude<R, Refusal> => !isRefusal(value)
 
 export const durationField = parsed((text): Milliseconds | { problem: string } => {
   const duration = parseDuration(text)
@@ -57,7 +63,7 @@ export const transferSyntaxField = parsed((text): TransferSyntaxUid | { problem:
 
 /** How a peer is reached: `TITLE@host:port`, IPv6 addresses in brackets. */
 export interface AeAddress {
-  readonly aeTitle: string
+  readonly aeTitle: AeTitle
   readonly host: string
   readonly port: number
 }

@@ -11,11 +11,7 @@ export type Otherwise = { readonly kind: 'keep' | 'empty' | 'hold' } | { readonl
 
 /** One step of a rewrite. */
 export type Verb =
-  | {
-      readonly verb: 'set' | 'set_if_missing' | 'prefix' | 'suffix' | 'append'
-      readonly name: AttributeName
-      readonly template: Template
-    }
+  | TemplateVerb
   | { readonly verb: 'copy'; readonly from: Name; readonly to: AttributeName }
   | { readonly verb: 'replace'; readonly in: AttributeName; readonly pattern: Pattern; readonly with: Replacement }
   | {
@@ -26,6 +22,12 @@ export type Verb =
       readonly otherwise: Otherwise
     }
   | { readonly verb: 'remove' | 'empty'; readonly what: AttributeName | Group }
+
+interface TemplateVerb {
+  readonly verb: 'set' | 'set_if_missing' | 'prefix' | 'suffix' | 'append'
+  readonly name: AttributeName
+  readonly template: Template
+}
 
 /** `private`: all private groups; a number: all elements of that group. */
 export type Group = { readonly group: number | 'private'; readonly text: string }
@@ -56,7 +58,7 @@ export function apply(verb: Verb, draft: Draft): string | undefined {
   }
 }
 
-function applyTemplate(verb: Verb & { readonly template: Template }, draft: Draft): string | undefined {
+function applyTemplate(verb: TemplateVerb, draft: Draft): string | undefined {
   const { name } = verb
   if (verb.verb === 'set_if_missing' && draft.isPresent(name)) return undefined
   const old = draft.values(name)
