@@ -1,3 +1,4 @@
+import { TextDecoder } from 'node:util'
 import { decodeIso2022 } from './iso-2022.ts'
 import { decodeBytes } from './text-decoder.ts'
 
@@ -77,7 +78,7 @@ function readTerm(term: string): string {
 
 /** Text decoded as its character set says; never throws: what cannot be read becomes U+FFFD. */
 export function decodeText(bytes: Buffer, set: CharacterSet, delimiters: string): string {
-  if (isAscii(bytes)) return bytes.latin1Slice(0, bytes.length)
+  if (isAscii(bytes)) return bytes.toString('latin1')
   switch (set.kind) {
     case 'ascii':
       return decodeUndeclared(bytes)
@@ -97,7 +98,7 @@ function decodeUndeclared(bytes: Buffer): string {
   try {
     return strictUtf8.decode(bytes)
   } catch {
-    return bytes.latin1Slice(0, bytes.length)
+    return bytes.toString('latin1')
   }
 }
 

@@ -163,7 +163,7 @@ export class Header {
     if (bytes === undefined) return outer
     const set = characterSetOf(
       bytes
-        .latin1Slice(0, bytes.length)
+        .toString('latin1')
         .replace(/[\0 ]+$/, '')
         .split('\\'),
     )

@@ -32,7 +32,7 @@ export function decodeIso2022(bytes: Buffer, initialG1: string | undefined, deli
     const byte = bytes[at] ?? 0
     if (byte === ESC) {
       const size = escapeSize(bytes, at)
-      const name = bytes.latin1Slice(at + 1, at + size)
+      const name = bytes.toString('latin1', at + 1, at + size)
       g0 = G0[name] ?? g0
       g1 = G1[name] ?? g1
       at += size
@@ -76,7 +76,7 @@ function resets(byte: number, g0: G0Set, delimiters: string): boolean {
 
 function decodeRun(run: Buffer, g0: G0Set, g1: string | undefined): string {
   if ((run[0] ?? 0) >= 0x80) return g1 === undefined ? '\ufffd'.repeat(run.length) : decodeBytes(run, g1)
-  return g0 === 'ascii' ? run.latin1Slice(0, run.length) : decodeJapanese(run, g0)
+  return g0 === 'ascii' ? run.toString('latin1') : decodeJapanese(run, g0)
 }
 
 /** Seven-bit pairs become EUC-JP, which TextDecoder knows: both high bits set, 8FH in front for JIS X 0212. */

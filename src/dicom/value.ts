@@ -19,7 +19,7 @@ export function decodeValue(
 
 function decodeTextValue(bytes: Buffer, vr: string, set: CharacterSet): readonly string[] {
   if (bytes.length === 0) return []
-  if (!usesCharacterSet(vr)) return split(bytes.latin1Slice(0, bytes.length), vr)
+  if (!usesCharacterSet(vr)) return split(bytes.toString('latin1'), vr)
   return split(decodeText(bytes, set, vr === 'PN' ? '\\^=' : isOneValue(vr) ? '' : '\\'), vr)
 }
 

@@ -25,7 +25,7 @@ export interface ElementHead {
   readonly end: number
 }
 
-/** What a walk tells. Bytes handed over are valid during the call only. Every byte pushed is told once, in order. */
+/** What a walk tells. Bytes handed over are valid during the call only. Every byte looked at is told once, in order. */
 export interface WalkHandler {
   element(head: ElementHead): void
   /** A piece of the value of the element or fragment last told. */
@@ -39,6 +39,6 @@ export interface WalkHandler {
   fragment(head: ElementHead): void
   /** Of a sequence or of fragments; `head` as for items. */
   sequenceEnd(head: ElementHead | undefined): void
-  /** Bytes that mean nothing where they stand: stray delimiters, rubbish in a sequence of defined length. */
+  /** Bytes that mean nothing where they stand: stray delimiters, rubbish in a sequence, the header the walk failed at. */
   stray(bytes: Uint8Array, start: number, end: number): void
 }

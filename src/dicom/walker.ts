@@ -99,11 +99,13 @@ export class DataSetWalker {
     this.#stopped = true
   }
 
-  push(slice: Uint8Array): void {
+  /** How many bytes were told of: fewer than the slice has only once `stopped`. */
+  push(slice: Uint8Array): number {
     let at = 0
     while (at < slice.length && !this.#stopped) {
       at = this.#remaining > 0 ? this.#takeValue(slice, at) : this.#takeHeader(slice, at)
     }
+    return at
   }
 
   /** The data set ends here. A last padding of NULs is tolerated. */
@@ -111,14 +113,15 @@ export class DataSetWalker {
     if (this.#stopped) return
     const padding = this.#scratch.subarray(0, this.#scratched)
     const closed = this.#frames.length === 0 && this.#remaining === 0
-    if (!closed || padding.some((byte) => byte !== 0)) this.#fail('truncated')
-    else if (padding.length > 0) this.#handler.stray(padding, 0, padding.length)
+    if (!closed || padding.some((byte) => byte !== 0)) this.#problem = 'truncated'
     this.#stopped = true
+    if (padding.length > 0) this.#handler.stray(padding, 0, padding.length)
   }
 
-  #fail(problem: WalkProblem): void {
+  #fail(problem: WalkProblem, head: Head): void {
     this.#problem = problem
     this.#stopped = true
+    this.#handler.stray(head.raw, head.start, head.end)
   }
 
   #takeValue(slice: Uint8Array, at: number): number {
@@ -226,11 +229,15 @@ export class DataSetWalker {
     }
     const inner = this.#contentOf(head)
     if (inner === undefined) {
-      this.#fail('undefined-length')
+      this.#fail('undefined-length', head)
       return
     }
     if (parent !== undefined && parent.end >= 0 && this.#position + Math.max(head.length, 0) > parent.end) {
-      this.#fail('overrun')
+      this.#fail('overrun', head)
+      return
+    }
+    if (head.content !== 'value' && this.#frames.length >= 2 * MAX_SEQUENCE_DEPTH) {
+      this.#fail('too-deep', head)
       return
     }
     this.#handler.element(head)
@@ -282,7 +289,7 @@ export class DataSetWalker {
 
   #openItem(head: Head, sequence: Frame): void {
     if (sequence.end >= 0 && this.#position + Math.max(head.length, 0) > sequence.end) {
-      this.#fail('overrun')
+      this.#fail('overrun', head)
       return
     }
     this.#handler.item(head)
@@ -292,7 +299,7 @@ export class DataSetWalker {
   #openFragment(head: Head, fragments: Frame): void {
     const beyond = fragments.end >= 0 && this.#position + head.length > fragments.end
     if (head.length < 0 || beyond) {
-      this.#fail(beyond ? 'overrun' : 'undefined-length')
+      this.#fail(beyond ? 'overrun' : 'undefined-length', head)
       return
     }
     this.#handler.fragment(head)
@@ -303,7 +310,7 @@ export class DataSetWalker {
   #skipRubbish(head: Head, frame: Frame): void {
     const rest = frame.end - this.#position
     if (frame.end < 0 || rest < 0) {
-      this.#fail('not-an-item')
+      this.#fail('not-an-item', head)
       return
     }
     this.#handler.stray(head.raw, head.start, head.end)
@@ -317,10 +324,6 @@ export class DataSetWalker {
   }
 
   #open(kind: Frame['kind'], length: number, inner: ElementEncoding): void {
-    if (this.#frames.length >= 2 * MAX_SEQUENCE_DEPTH) {
-      this.#fail('too-deep')
-      return
-    }
     this.#frames.push({ kind, end: length < 0 ? -1 : this.#position + length, inner, outer: this.#encoding })
     this.#encoding = inner
     if (length === 0) this.#closeByLength()

@@ -1,0 +1,82 @@
+import { KurirError } from '../base/failure.ts'
+import type { PathStep, Tag } from './attribute-path.ts'
+import type { ResolvedEdit } from './resolved-edit.ts'
+
+/** What becomes of one element of a level. */
+export interface PlannedElement {
+  readonly tag: Tag
+  readonly action: 'set' | 'remove' | 'enter'
+  /** For `set`. */
+  readonly vr: string
+  readonly value: Uint8Array
+  /** For `enter`: what is planned within the sequence's items. */
+  readonly items: ReadonlyMap<number | 'every', Level>
+}
+
+/** What is planned for the data set's own elements, or for those of an item: in the order of their tags. */
+export type Level = readonly PlannedElement[]
+
+const NOTHING: Pick<PlannedElement, 'vr' | 'value'> = { vr: '', value: new Uint8Array(0) }
+
+/** A step of a path with what is left of the edit behind it. */
+interface Pending {
+  readonly edit: ResolvedEdit
+  readonly depth: number
+}
+
+/**
+ * The edits as a tree of levels. Of two edits of one element the later one wins; an edit of a whole element wins over
+ * edits within it.
+ *
+ * @throws KurirError `invalid-argument` for an empty path
+ */
+export function planEdits(edits: readonly ResolvedEdit[]): Level {
+  return planLevel(edits.map((edit) => ({ edit, depth: 0 })))
+}
+
+function planLevel(pending: readonly Pending[]): Level {
+  const byTag = Map.groupBy(pending, ({ edit, depth }) => stepAt(edit, depth).tag)
+  return [...byTag].map(([tag, group]) => planElement(tag, group)).sort((a, b) => a.tag - b.tag)
+}
+
+function planElement(tag: Tag, group: readonly Pending[]): PlannedElement {
+  const whole = group.findLast(({ edit, depth }) => edit.path.length === depth + 1)?.edit
+  if (whole?.verb === 'remove') return { tag, action: 'remove', ...NOTHING, items: new Map() }
+  if (whole?.verb === 'set') return { tag, action: 'set', vr: whole.vr, value: whole.value, items: new Map() }
+  const byItem = Map.groupBy(group, ({ edit, depth }) => stepAt(edit, depth).item ?? 'every')
+  const deeper = [...byItem].map(([item, some]) => [item, planLevel(some.map(deepen))] as const)
+  return { tag, action: 'enter', ...NOTHING, items: new Map(deeper) }
+}
+
+const deepen = ({ edit, depth }: Pending): Pending => ({ edit, depth: depth + 1 })
+
+function stepAt(edit: ResolvedEdit, depth: number): PathStep {
+  const step = edit.path[depth]
+  if (step === undefined) throw new KurirError('invalid-argument', 'permanent', 'an edit without a path')
+  return step
+}
+
+/** What is planned for one item; undefined when nothing is. An edit of the very item wins over one of every item. */
+export function levelOfItem(element: PlannedElement, item: number): Level | undefined {
+  const own = element.items.get(item)
+  const every = element.items.get('every')
+  if (own === undefined || every === undefined) return own ?? every
+  const merged = new Map(every.map((planned) => [planned.tag, planned]))
+  for (const planned of own) merged.set(planned.tag, planned)
+  return [...merged.values()].sort((a, b) => a.tag - b.tag)
+}
+
+/** Whether the element stands there afterwards even if it did not before. */
+export function makes(planned: PlannedElement): boolean {
+  return planned.action === 'set' || (planned.action === 'enter' && itemsToMake(planned, 0).length > 0)
+}
+
+/** The levels of new items behind the last one that there is. */
+export function itemsToMake(planned: PlannedElement, count: number): readonly Level[] {
+  const levels: Level[] = []
+  for (let item = count; ; item++) {
+    const level = planned.items.get(item)
+    if (level === undefined || !level.some(makes)) return levels
+    levels.push(level)
+  }
+}
