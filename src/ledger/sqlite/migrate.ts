@@ -1,7 +1,5 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { drizzle } from 'drizzle-orm/better-sqlite3'
-import { migrate } from 'drizzle-orm/better-sqlite3/migrator'
 import { KurirError } from '../../base/failure.ts'
 import type { Connection } from './connection.ts'
 import { asLedgerFailure } from './sqlite-failure.ts'
@@ -16,7 +14,7 @@ export const MIGRATIONS = fileURLToPath(new URL('../../../migrations', import.me
  * @returns how many migrations were applied
  * @throws KurirError `ledger-newer` when the database knows a migration that this code does not
  */
-export function migrateLedger(db: Connection, file: string, folder: string = MIGRATIONS): number {
+export async function migrateLedger(db: Connection, file: string, folder: string = MIGRATIONS): Promise<number> {
   try {
     const known = knownMigrations(folder)
     const applied = appliedMigrations(db)
@@ -26,11 +24,18 @@ export function migrateLedger(db: Connection, file: string, folder: string = MIG
     }
     if (applied.length === known.length) return 0
     if (applied.length > 0) backUp(db, `${file}.before-${applied.length}`)
-    migrate(drizzle(db), { migrationsFolder: folder })
+    await applyMigrations(db, folder)
     return known.length - applied.length
   } catch (error) {
     throw asLedgerFailure(error)
   }
+}
+
+/** Loaded only when there is something to do: most starts have nothing to migrate. */
+async function applyMigrations(db: Connection, folder: string): Promise<void> {
+  const { drizzle } = await import('drizzle-orm/better-sqlite3')
+  const { migrate } = await import('drizzle-orm/better-sqlite3/migrator')
+  migrate(drizzle(db), { migrationsFolder: folder })
 }
 
 function backUp(db: Connection, copy: string): void {

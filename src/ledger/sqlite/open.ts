@@ -69,16 +69,20 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
     },
     posted: () => ring(signals),
   })
-  writer.worker.once('error', (error) => opening.reject(error))
-  await opening.promise
-  syncDirectory(dirname(options.file))
-
   const reader: WorkerLine = openLine<Answer>({
     script: new URL('./reader-worker.ts', import.meta.url),
     start: { file: options.file },
     stamp: (verb, args, id) => ({ id, verb, args, at: now() }),
     receive: (answer) => reader.answered(answer),
   })
+  writer.worker.once('error', (error) => opening.reject(error))
+  try {
+    await opening.promise
+    syncDirectory(dirname(options.file))
+  } catch (error) {
+    await Promise.all([reader.close(), writer.close()])
+    throw error
+  }
   return proxy({ writer, reader, wakes, now, signals, counts })
 }
 
@@ -183,8 +187,8 @@ function proxy({ writer, reader, wakes, now, signals, counts }: ProxyParts): Led
 }
 
 /** An admission whose header may leave this thread: a slice of a larger buffer would drag all of it along. */
-function detached(admission: Admission): Admission {
-  return admission.header === null ? admission : { ...admission, header: new Uint8Array(admission.header) }
+function detached(admission: Admission): Admission & { readonly header: Uint8Array<ArrayBuffer> | null } {
+  return { ...admission, header: admission.header === null ? null : new Uint8Array(admission.header) }
 }
 
 const digestOf = (token: Secret): string => hash('sha256', token.reveal())

@@ -1,3 +1,4 @@
+import type { Statement } from 'better-sqlite3'
 import { KurirError } from '../../base/failure.ts'
 import type { Page, PageRequest } from '../views.ts'
 import type { Connection } from './connection.ts'
@@ -79,13 +80,13 @@ function rangeParams(source: Source, { limit, after, before }: Range): (string |
 
 /** Reads lists by keyset over an index, keeping the statements it has made. */
 export function pager(db: Connection) {
-  const statements = new Map<string, ReturnType<Connection['prepare']>>()
+  const statements = new Map<string, Statement<unknown[], unknown>>()
 
   function rowsOf<Row extends Placed>(source: Source, range: Range): readonly Row[] {
     const text = rangeSql(source, range)
     let statement = statements.get(text)
     if (statement === undefined) {
-      statement = db.prepare(text)
+      statement = db.prepare<unknown[], unknown>(text)
       statements.set(text, statement)
     }
     // The caller wrote the SELECT and says what is in it.

@@ -18,10 +18,10 @@ const say = (message: FromWriter): void => port.postMessage(message)
 /** Asking for the log's size is cheap, but not as cheap as a commit. */
 const LOOK_EVERY = 64
 
-function open(): Writer | undefined {
+async function open(): Promise<Writer | undefined> {
   try {
     const db = connectWriter(start.file)
-    migrateLedger(db, start.file, start.migrations)
+    await migrateLedger(db, start.file, start.migrations)
     mendClock(db, start.at)
     const writer = openWriter(db, start)
     say({ kind: 'opened' })
@@ -92,5 +92,5 @@ function serve(writer: Writer): void {
   })
 }
 
-const writer = open()
+const writer = await open()
 if (writer !== undefined) serve(writer)
