@@ -13,7 +13,8 @@ import { ABORT, REJECT, type Rejection, sendLength } from './pdu.ts'
 import type { PduLimits } from './pdu-reader.ts'
 import { peerAddress } from './peer-address.ts'
 import { ServiceProvider } from './service-provider.ts'
-import { type AssociationEnd, UpperLayer, type UpperLayerTimeouts } from './upper-layer.ts'
+import { UpperLayer } from './upper-layer.ts'
+import type { AssociationEnd, UpperLayerTimeouts } from './upper-layer-user.ts'
 
 /** What an acceptor needs of its server. */
 export interface AcceptorDeps {

@@ -4,7 +4,7 @@ import type { OfferedContext } from './associate-pdu.ts'
 import type { AssociationFacts } from './association.ts'
 import type { StoreHandler } from './handler.ts'
 import type { Rejection } from './pdu.ts'
-import type { AssociationEnd } from './upper-layer.ts'
+import type { AssociationEnd } from './upper-layer-user.ts'
 
 /** What an A-ASSOCIATE-RQ asks for, as policy outside this room judges it. */
 export interface AssociationProposal {

@@ -7,7 +7,7 @@ import type { AdmissionVerdict, AssociationProposal, DimseHandlers, DimseServerE
 import { ByteBudget } from './byte-budget.ts'
 import { REJECT, type Rejection } from './pdu.ts'
 import { DEFAULT_PDU_LIMITS, type PduLimits } from './pdu-reader.ts'
-import type { UpperLayerTimeouts } from './upper-layer.ts'
+import type { UpperLayerTimeouts } from './upper-layer-user.ts'
 
 export interface DimseServerOptions {
   readonly clock: Clock

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Clock, Milliseconds, Timer } from '../base/clock.ts'
-import { type AssociateAc, type AssociateRq, parseAssociateAc, parseAssociateRq } from './associate-pdu.ts'
-import type { ByteBudget } from './byte-budget.ts'
+import { type AssociateAc, parseAssociateAc, parseAssociateRq } from './associate-pdu.ts'
 import {
   ABORT,
   type AbortReason,
@@ -13,55 +12,11 @@ import {
   type Rejection,
 } from './pdu.ts'
 import { ProtocolError } from './pdu-error.ts'
-import { type PduLimits, PduReader } from './pdu-reader.ts'
+import { PduReader } from './pdu-reader.ts'
 import { type Event, type Role, type State, transition } from './state-machine.ts'
 import { Transport } from './transport.ts'
+import type { AssociationEnd, UpperLayerOptions, UpperLayerTimeouts, UpperLayerUser } from './upper-layer-user.ts'
 import { Watch } from './watch.ts'
-
-/** Limits on waiting, each its own timer. */
-export interface UpperLayerTimeouts {
-  /** ARTIM (PS3.8 9.1.5): connection to A-ASSOCIATE-RQ, and the peer's close after a reject, release or abort. */
-  readonly artim: Milliseconds
-  /** For the A-ASSOCIATE-AC, and for the A-RELEASE-RP. */
-  readonly acse: Milliseconds
-  readonly release: Milliseconds
-  /** Standing still in the middle of a PDU or message, reading or writing. */
-  readonly network: Milliseconds
-  /** An association on which nothing is asked. 0: no limit. */
-  readonly idle: Milliseconds
-  /** From our FIN until the connection is destroyed. */
-  readonly close: Milliseconds
-}
-
-/** How an association, or the try to make one, came to its end. */
-export const ASSOCIATION_ENDS = [
-  'released',
-  'rejected',
-  'aborted',
-  'aborted-by-peer',
-  'protocol-error',
-  'connection-lost',
-  'timeout',
-] as const
-export type AssociationEnd = (typeof ASSOCIATION_ENDS)[number]
-
-/** The service user of PS3.8: primitives that come from the upper layer. */
-export interface UpperLayerUser {
-  /** A-ASSOCIATE indication: answer with `accept`, `reject` or `abort`. What comes behind it is not read before. */
-  associateIndication(request: AssociateRq): void | Promise<void>
-  associateConfirmed(answer: AssociateAc): void
-  associateRejected(rejection: Rejection): void
-  /** P-DATA indication, as in PduConsumer. */
-  fragment(contextId: number, control: number, slice: Buffer, complete: boolean): void | Promise<void>
-  /** A-RELEASE indication: answer with `respondRelease`. */
-  releaseIndication(): void
-  /** Whether a message has begun that is not yet complete, or an answer is owed to us: silence is then a fault. */
-  isMidMessage(): boolean
-  /** Nothing but `closed` comes after this. Comes once, whatever happens. */
-  ended(end: AssociationEnd, detail: string): void
-  /** The connection is gone. */
-  closed(): void
-}
 
 const PDU_EVENT: Readonly<Record<number, Event>> = {
   [PDU.associateRq]: 'associate-rq',
@@ -87,17 +42,7 @@ export class UpperLayer {
   #ended = false
 
   /** The socket is connected: the acceptor waits for an A-ASSOCIATE-RQ, the requestor is about to send one. */
-  constructor(
-    role: Role,
-    socket: Socket,
-    user: UpperLayerUser,
-    options: {
-      readonly clock: Clock
-      readonly timeouts: UpperLayerTimeouts
-      readonly limits: PduLimits
-      readonly budget: ByteBudget
-    },
-  ) {
+  constructor(role: Role, socket: Socket, user: UpperLayerUser, options: UpperLayerOptions) {
     this.#role = role
     this.#user = user
     this.#clock = options.clock
@@ -252,7 +197,7 @@ export class UpperLayer {
       if (this.#apply('invalid-pdu')) this.#sendAbort(error.abort, 'protocol-error', error.message)
       return
     }
-    const bad = error instanceof Error ? error.message : 'internal error'
+    const bad = Error.isError(error) ? error.message : 'internal error'
     this.abort('protocol-error', bad)
   }
 

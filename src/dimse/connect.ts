@@ -1,0 +1,53 @@
+import { connect as connectTcp, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import type { Clock, Milliseconds } from '../base/clock.ts'
+import { type FailureCode, hasErrno } from '../base/failure.ts'
+
+export interface ConnectTo {
+  readonly host: string
+  readonly port: number
+  /** Present: TLS, with these options. */
+  readonly tls?: ConnectionOptions
+  readonly clock: Clock
+  readonly limit: Milliseconds
+  readonly signal?: AbortSignal
+}
+
+export type Connected =
+  | { readonly kind: 'connected'; readonly socket: Socket }
+  | { readonly kind: 'unreachable'; readonly code: FailureCode; readonly reason: string }
+
+/** Makes a connection within the limit. Never rejects; a socket that is not returned has been destroyed. */
+export function connectTo(to: ConnectTo): Promise<Connected> {
+  const { promise, resolve } = Promise.withResolvers<Connected>()
+  if (to.signal?.aborted) return Promise.resolve(unreachable('aborted', 'aborted before connecting'))
+  const address = { host: to.host, port: to.port, allowHalfOpen: true, noDelay: true }
+  const socket = to.tls === undefined ? connectTcp(address) : connectTls({ ...to.tls, ...address })
+  const settle = (connected: Connected): void => {
+    timer.cancel()
+    to.signal?.removeEventListener('abort', abort)
+    socket.off('error', fail)
+    socket.off('close', closed)
+    if (connected.kind === 'unreachable') socket.on('error', () => {}).destroy()
+    resolve(connected)
+  }
+  const fail = (error: unknown): void => settle(failureOf(error))
+  const closed = (): void => settle(unreachable('connection-closed', 'connection closed while it was being made'))
+  const abort = (): void => settle(unreachable('aborted', 'aborted while connecting'))
+  const timer = to.clock.after(to.limit, () => settle(unreachable('timeout', 'no connection in time')))
+  to.signal?.addEventListener('abort', abort, { once: true })
+  socket.once('error', fail)
+  socket.once('close', closed)
+  socket.once(to.tls === undefined ? 'connect' : 'secureConnect', () => settle({ kind: 'connected', socket }))
+  return promise
+}
+
+function failureOf(error: unknown): Connected {
+  if (hasErrno(error, 'ECONNREFUSED')) return unreachable('connection-refused', 'connection refused')
+  if (hasErrno(error, 'ETIMEDOUT')) return unreachable('timeout', 'no connection in time')
+  if (hasErrno(error, 'ENOTFOUND', 'EAI_AGAIN')) return unreachable('connection-refused', 'host name not found')
+  if (hasErrno(error, 'EHOSTUNREACH', 'ENETUNREACH')) return unreachable('connection-refused', 'no way to the host')
+  return unreachable('connection-closed', 'connection failed')
+}
+
+const unreachable = (code: FailureCode, reason: string): Connected => ({ kind: 'unreachable', code, reason })

@@ -1,0 +1,57 @@
+import type { Clock, Milliseconds, Timer } from '../base/clock.ts'
+import type { FailureCode } from '../base/failure.ts'
+import type { StoreOutcome } from './association.ts'
+
+/** One request of ours and its one outcome, which is settled exactly once by whoever comes first. */
+export class Operation {
+  readonly messageId: number
+  readonly #answer = Promise.withResolvers<StoreOutcome>()
+  #settled = false
+  #sent = false
+  #taken = false
+  #early: StoreOutcome | undefined
+  #timer: Timer | undefined
+
+  constructor(messageId: number) {
+    this.messageId = messageId
+  }
+
+  get outcome(): Promise<StoreOutcome> {
+    return this.#answer.promise
+  }
+
+  get isSettled(): boolean {
+    return this.#settled
+  }
+
+  /** The last fragment is about to leave: from here on the peer may have the object. */
+  markTaken(): void {
+    this.#taken = true
+  }
+
+  /** All is written: an answer that came early counts now, otherwise one is due within the limit. */
+  markSent(clock: Clock, limit: Milliseconds, expired: () => void): void {
+    this.#sent = true
+    if (this.#early !== undefined) this.settle(this.#early)
+    else if (!this.#settled) this.#timer = clock.after(limit, expired)
+  }
+
+  /** The peer's answer. One that comes before all is sent waits, so that the association stays usable. */
+  answer(outcome: StoreOutcome): void {
+    if (this.#sent) this.settle(outcome)
+    else this.#early ??= outcome
+  }
+
+  /** No answer will come. A refusal that came early still stands; a success for what was never whole does not. */
+  lose(code: FailureCode, reason: string): void {
+    const refused = this.#early?.kind === 'answered' && this.#early.status !== 0 && this.#early.status >> 12 !== 0xb
+    this.settle(refused && this.#early ? this.#early : { kind: 'lost', code, taken: this.#taken, reason })
+  }
+
+  settle(outcome: StoreOutcome): void {
+    if (this.#settled) return
+    this.#settled = true
+    this.#timer?.cancel()
+    this.#answer.resolve(outcome)
+  }
+}
