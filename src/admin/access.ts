@@ -30,12 +30,17 @@ export type Callers = WeakMap<HttpRequest, TokenGrant>
  * A hook for `onRequest`, so before any of the body is read: 401 without a token that we know, 403 when the token does
  * not hold the role. `Basic` is understood but not asked for: a browser that knows no password sends none by itself.
  */
-export function requireRole(ledger: Pick<Ledger, 'tokenGrant'>, role: Role, callers: Callers) {
+export function requireRole(
+  ledger: Pick<Ledger, 'tokenGrant'>,
+  role: Role,
+  callers: Callers,
+  answer: (reply: HttpReply, status: 401 | 403) => HttpReply = refuse,
+) {
   return async (request: HttpRequest, reply: HttpReply): Promise<HttpReply | undefined> => {
     const token = readToken(request.headers.authorization)
     const grant = token === undefined ? undefined : await ledger.tokenGrant(token)
-    if (grant === undefined) return refuse(reply.header('www-authenticate', 'Bearer realm="kurir"'), 401)
-    if (!holds(grant.roles, role)) return refuse(reply, 403)
+    if (grant === undefined) return answer(reply.header('www-authenticate', 'Bearer realm="kurir"'), 401)
+    if (!holds(grant.roles, role)) return answer(reply, 403)
     callers.set(request, grant)
     return undefined
   }

@@ -12,10 +12,10 @@ import type { DestinationState } from './models.ts';
 import type { Instant } from '../base/clock.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { StudyRow, InstanceRow, ObligationRow, DeliveryRow, AttemptRow, AuditRow, QueueDepth } from '../ledger/views.ts';
-import type { Reception } from '../ledger/ledger.ts';
-import type { AttributeChange } from '../dicom/resolved-edit.ts';
-import type { RuleRef } from '../rules/decision.ts';
+import type { StudyRow, InstanceRow, ObligationRow, DeliveryRow, AttemptRow, AuditRow, QueueDepth as QueueDepthRow } from '../ledger/views.ts';
+import type { Reception as ReceptionModel } from '../ledger/ledger.ts';
+import type { AttributeChange as AttributeChangeModel } from '../dicom/resolved-edit.ts';
+import type { RuleRef as RuleRefModel } from '../rules/decision.ts';
 import type { DestinationModel, UidModel, StudyPage, InstancePage, DeliveryPage, AttemptPage, AuditPage } from './models.ts';
 import type { RulesetInForce, RuleSummary, HealthReport } from './sources.ts';
 import type { AdminContext } from './context.ts';
@@ -85,7 +85,7 @@ export type AuditFilter = {
   readonly subjectId?: InputMaybe<Scalars['ID']['input']>;
 };
 
-export { Role };
+export type { Role };
 
 /** Anything with an id of its own. */
 export type Node = {
@@ -173,7 +173,7 @@ export type DeliveryAttemptsArgs = {
   before: InputMaybe<Scalars['String']['input']>;
 };
 
-export { DeliveryState };
+export type { DeliveryState };
 
 export type AttributeChange = {
   readonly __typename?: 'AttributeChange';
@@ -200,7 +200,7 @@ export type DeliveryAttempt = Node & {
   readonly reason: Maybe<Scalars['String']['output']>;
 };
 
-export { AttemptOutcome };
+export type { AttemptOutcome };
 
 export type DeliveryConnection = {
   readonly __typename?: 'DeliveryConnection';
@@ -311,9 +311,9 @@ export type DestinationDeliveriesArgs = {
   filter: InputMaybe<DeliveryFilter>;
 };
 
-export { DestinationKind };
+export type { DestinationKind };
 
-export { DestinationState };
+export type { DestinationState };
 
 /** How many deliveries stand where. */
 export type QueueDepth = {
@@ -440,9 +440,9 @@ export type Reception = {
   readonly peer: Maybe<Scalars['String']['output']>;
 };
 
-export { Door };
+export type { Door };
 
-export { InstanceState };
+export type { InstanceState };
 
 /** What a decision made us owe for one instance. Deliveries are the kind that leaves. */
 export type Obligation = Node & {
@@ -458,9 +458,9 @@ export type Obligation = Node & {
   readonly delivery: Maybe<Delivery>;
 };
 
-export { ObligationKind };
+export type { ObligationKind };
 
-export { ObligationState };
+export type { ObligationState };
 
 export type InstanceConnection = {
   readonly __typename?: 'InstanceConnection';
@@ -727,7 +727,7 @@ export type StudyDeliveriesArgs = {
   filter: InputMaybe<DeliveryFilter>;
 };
 
-export { StudyState };
+export type { StudyState };
 
 export type StudyConnection = {
   readonly __typename?: 'StudyConnection';
@@ -916,7 +916,7 @@ export type ResolversTypes = {
   Invalid: ResolverTypeWrapper<Invalid>;
   Delivery: ResolverTypeWrapper<DeliveryRow>;
   DeliveryState: DeliveryState;
-  AttributeChange: ResolverTypeWrapper<AttributeChange>;
+  AttributeChange: ResolverTypeWrapper<AttributeChangeModel>;
   DeliveryAttempt: ResolverTypeWrapper<AttemptRow>;
   AttemptOutcome: AttemptOutcome;
   DeliveryConnection: ResolverTypeWrapper<DeliveryPage>;
@@ -936,7 +936,7 @@ export type ResolversTypes = {
   Destination: ResolverTypeWrapper<DestinationModel>;
   DestinationKind: DestinationKind;
   DestinationState: DestinationState;
-  QueueDepth: ResolverTypeWrapper<QueueDepth>;
+  QueueDepth: ResolverTypeWrapper<QueueDepthRow>;
   DestinationPauseInput: DestinationPauseInput;
   DestinationPauseResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['DestinationPauseResult']>;
   DestinationPauseSuccess: ResolverTypeWrapper<Omit<DestinationPauseSuccess, 'destination'> & { destination: ResolversTypes['Destination'] }>;
@@ -950,7 +950,7 @@ export type ResolversTypes = {
   Instance: ResolverTypeWrapper<InstanceRow>;
   SopClass: ResolverTypeWrapper<UidModel>;
   TransferSyntax: ResolverTypeWrapper<UidModel>;
-  Reception: ResolverTypeWrapper<Reception>;
+  Reception: ResolverTypeWrapper<ReceptionModel>;
   Door: Door;
   InstanceState: InstanceState;
   Obligation: ResolverTypeWrapper<ObligationRow>;
@@ -966,7 +966,7 @@ export type ResolversTypes = {
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Ruleset: ResolverTypeWrapper<RulesetInForce>;
   Rule: ResolverTypeWrapper<RuleSummary>;
-  RuleRef: ResolverTypeWrapper<RuleRef>;
+  RuleRef: ResolverTypeWrapper<RuleRefModel>;
   RulesetReloadResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['RulesetReloadResult']>;
   RulesetReloadSuccess: ResolverTypeWrapper<Omit<RulesetReloadSuccess, 'ruleset'> & { ruleset: ResolversTypes['Ruleset'] }>;
   RulesetRefused: ResolverTypeWrapper<Omit<RulesetRefused, 'inForce'> & { inForce: ResolversTypes['Ruleset'] }>;
@@ -1001,7 +1001,7 @@ export type ResolversParentTypes = {
   NotAllowedNow: NotAllowedNow;
   Invalid: Invalid;
   Delivery: DeliveryRow;
-  AttributeChange: AttributeChange;
+  AttributeChange: AttributeChangeModel;
   DeliveryAttempt: AttemptRow;
   DeliveryConnection: DeliveryPage;
   DeliveryEdge: Omit<DeliveryEdge, 'node'> & { node: ResolversParentTypes['Delivery'] };
@@ -1018,7 +1018,7 @@ export type ResolversParentTypes = {
   DeliveriesRetryResult: ResolversUnionTypes<ResolversParentTypes>['DeliveriesRetryResult'];
   DeliveriesRetrySuccess: DeliveriesRetrySuccess;
   Destination: DestinationModel;
-  QueueDepth: QueueDepth;
+  QueueDepth: QueueDepthRow;
   DestinationPauseInput: DestinationPauseInput;
   DestinationPauseResult: ResolversUnionTypes<ResolversParentTypes>['DestinationPauseResult'];
   DestinationPauseSuccess: Omit<DestinationPauseSuccess, 'destination'> & { destination: ResolversParentTypes['Destination'] };
@@ -1032,7 +1032,7 @@ export type ResolversParentTypes = {
   Instance: InstanceRow;
   SopClass: UidModel;
   TransferSyntax: UidModel;
-  Reception: Reception;
+  Reception: ReceptionModel;
   Obligation: ObligationRow;
   InstanceConnection: InstancePage;
   InstanceEdge: Omit<InstanceEdge, 'node'> & { node: ResolversParentTypes['Instance'] };
@@ -1044,7 +1044,7 @@ export type ResolversParentTypes = {
   Mutation: Record<PropertyKey, never>;
   Ruleset: RulesetInForce;
   Rule: RuleSummary;
-  RuleRef: RuleRef;
+  RuleRef: RuleRefModel;
   RulesetReloadResult: ResolversUnionTypes<ResolversParentTypes>['RulesetReloadResult'];
   RulesetReloadSuccess: Omit<RulesetReloadSuccess, 'ruleset'> & { ruleset: ResolversParentTypes['Ruleset'] };
   RulesetRefused: Omit<RulesetRefused, 'inForce'> & { inForce: ResolversParentTypes['Ruleset'] };

@@ -3,7 +3,7 @@ import { fastifyApolloHandler } from '@as-integrations/fastify'
 import { type DocumentNode, type GraphQLSchema, parse } from 'graphql'
 import { KurirError } from '../base/failure.ts'
 import type { HttpReply, HttpRequest, HttpServer } from '../http/listener.ts'
-import { refuse } from '../http/refusal.ts'
+import { refuse, sentenceFor } from '../http/refusal.ts'
 import { type Callers, requireRole } from './access.ts'
 import { MOST_TOKENS } from './apollo.ts'
 import { type AdminContext, type AdminSources, contextFor } from './context.ts'
@@ -34,11 +34,21 @@ export async function addGraphql(server: HttpServer, { apollo, schema, sources }
     })
     scope.post('/graphql', {
       bodyLimit: BODY_LIMIT,
-      onRequest: requireRole(sources.ledger, 'VIEWER', callers),
+      onRequest: requireRole(sources.ledger, 'VIEWER', callers, refuseCaller),
       preHandler: async (request, reply) => refuseTooLarge(schema, request, reply),
       handler: fastifyApolloHandler(apollo, { context: async (request) => contextOf(request, callers, sources) }),
     })
   })
+}
+
+// In GraphQL's own shape: its clients show nothing else.
+function refuseCaller(reply: HttpReply, status: 401 | 403): HttpReply {
+  return refuseOperation(reply, status, sentenceFor(status), status === 401 ? 'UNAUTHENTICATED' : 'FORBIDDEN')
+}
+
+function refuseOperation(reply: HttpReply, status: number, message: string, code: string): HttpReply {
+  const errors = [{ message, extensions: { code } }]
+  return reply.code(status).type('application/json; charset=utf-8').send({ errors })
 }
 
 function contextOf(request: HttpRequest, callers: Callers, sources: AdminSources): AdminContext {
@@ -56,9 +66,7 @@ function refuseTooLarge(schema: GraphQLSchema, request: HttpRequest, reply: Http
   const document = operation === undefined ? undefined : tryParse(operation.query)
   if (operation === undefined || document === undefined) return undefined
   const sentence = tooLarge(schema, document, operation.variables)
-  if (sentence === undefined) return undefined
-  const errors = [{ message: sentence, extensions: { code: 'OPERATION_TOO_LARGE' } }]
-  return reply.code(400).type('application/json; charset=utf-8').send({ errors })
+  return sentence === undefined ? undefined : refuseOperation(reply, 400, sentence, 'OPERATION_TOO_LARGE')
 }
 
 // What cannot be read is Apollo's to refuse.

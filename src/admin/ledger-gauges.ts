@@ -6,7 +6,7 @@ import type { DestinationSource } from './sources.ts'
 
 interface GaugeSources {
   readonly ledger: Pick<Ledger, 'views' | 'now'>
-  readonly destinations: Pick<DestinationSource, 'names'>
+  readonly destinations: Pick<DestinationSource, 'names' | 'declared'>
 }
 
 /** Where everything stands, read from the ledger when `/metrics` is asked. */
@@ -37,7 +37,9 @@ export function ledgerGauges(registry: Registry, sources: GaugeSources): LedgerG
   const obligations = gauge('kurir_obligations', 'What is owed, by state. UNDECIDED: admitted only.', ['state'])
   const queue = gauge('kurir_deliveries', 'Deliveries by destination and state.', ['destination', 'state'])
   const oldest = gauge('kurir_oldest_ready_seconds', 'Age of the oldest delivery that is due.', ['destination'])
-  const up = gauge('kurir_destination_up', '1 when deliveries can leave, 0 while down or paused.', ['destination'])
+  const up = gauge('kurir_destination_up', '1 when deliveries can leave, 0 while down, paused or not declared.', [
+    'destination',
+  ])
 
   return async () => {
     const { views } = sources.ledger
@@ -51,7 +53,8 @@ export function ledgerGauges(registry: Registry, sources: GaugeSources): LedgerG
       for (const [key, state] of DEPTHS) queue.set({ destination, state }, depth[key])
       const age = depth.oldestReadyAt === null ? 0 : Math.max(0, sources.ledger.now() - depth.oldestReadyAt) / 1_000
       oldest.set({ destination }, age)
-      up.set({ destination }, stopped.has(destination) ? 0 : 1)
+      const isOpen = !stopped.has(destination) && sources.destinations.declared(destination) !== undefined
+      up.set({ destination }, isOpen ? 1 : 0)
     }
   }
 }

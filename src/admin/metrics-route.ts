@@ -7,7 +7,7 @@ import type { DestinationSource } from './sources.ts'
 
 interface MetricsSources {
   readonly ledger: Pick<Ledger, 'views' | 'now' | 'tokenGrant'>
-  readonly destinations: Pick<DestinationSource, 'names'>
+  readonly destinations: Pick<DestinationSource, 'names' | 'declared'>
 }
 
 /** `/metrics` in Prometheus's text format, for VIEWER. */

@@ -1,4 +1,4 @@
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { Milliseconds } from '../base/clock.ts'
 import type { AttemptOutcome, Door } from '../ledger/states.ts'
@@ -61,7 +61,14 @@ function counters(registry: Registry): Metrics {
   }
 }
 
-function processGauges(registry: Registry, delay: IntervalHistogram): void {
+const QUANTILES = [
+  ['0.5', 50],
+  ['0.99', 99],
+  ['0.999', 99.9],
+  ['1', 100],
+] as const
+
+function processGauges(registry: Registry, delay: ReturnType<typeof monitorEventLoopDelay>): void {
   const registers = [registry]
   new Gauge({
     name: 'kurir_event_loop_delay_seconds',
@@ -69,9 +76,7 @@ function processGauges(registry: Registry, delay: IntervalHistogram): void {
     labelNames: ['quantile'],
     registers,
     collect() {
-      for (const quantile of ['50', '99', '99.9', '100'] as const) {
-        this.set({ quantile: String(Number(quantile) / 100) }, delay.percentile(Number(quantile)) / 1e9)
-      }
+      for (const [quantile, percent] of QUANTILES) this.set({ quantile }, delay.percentile(percent) / 1e9)
       delay.reset()
     },
   })
@@ -83,13 +88,14 @@ function processGauges(registry: Registry, delay: IntervalHistogram): void {
       this.set(process.memoryUsage.rss())
     },
   })
-  new Gauge({
+  new Counter({
     name: 'kurir_cpu_seconds_total',
     help: 'CPU time of the process, user and system.',
     registers,
     collect() {
       const { user, system } = process.cpuUsage()
-      this.set((user + system) / 1e6)
+      this.reset()
+      this.inc((user + system) / 1e6)
     },
   })
 }

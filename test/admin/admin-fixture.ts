@@ -1,0 +1,163 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createMetrics, type MetricsRegistry } from '../../src/admin/metrics.ts'
+import { type AdminSettings, createAdminServer } from '../../src/admin/server.ts'
+import type { DestinationSource, HealthReport, HealthSource, Reload, RulesetSource } from '../../src/admin/sources.ts'
+import { instant, ms, systemClock } from '../../src/base/clock.ts'
+import { idsFrom } from '../../src/base/id.ts'
+import type { Log, LogFields } from '../../src/base/log.ts'
+import { Secret } from '../../src/base/secret.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts'
+import { ROLES, type Role } from '../../src/ledger/states.ts'
+import { RULESET } from './admissions.ts'
+
+/** A log that a test can read. */
+export class ReadableLog implements Log {
+  readonly lines: { readonly level: string; readonly event: string; readonly fields: LogFields }[] = []
+  readonly #watchers = new Set<() => void>()
+
+  debug = (event: string, fields: LogFields = {}): void => this.#write('debug', event, fields)
+  info = (event: string, fields: LogFields = {}): void => this.#write('info', event, fields)
+  warn = (event: string, fields: LogFields = {}): void => this.#write('warn', event, fields)
+  error = (event: string, fields: LogFields = {}): void => this.#write('error', event, fields)
+
+  text(): string {
+    return this.lines.map((line) => JSON.stringify(line)).join('\n')
+  }
+
+  /** Resolves with the fields of the first line of that event. */
+  async line(event: string): Promise<LogFields> {
+    for (;;) {
+      const found = this.lines.find((line) => line.event === event)
+      if (found !== undefined) return found.fields
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#watchers.add(resolve)
+      await promise
+    }
+  }
+
+  #write(level: string, event: string, fields: LogFields): void {
+    this.lines.push({ level, event, fields })
+    for (const tell of this.#watchers) tell()
+    this.#watchers.clear()
+  }
+}
+
+/** Destinations as rules would declare them; the peer behind each answers as the test says. */
+export class TestDestinations implements DestinationSource {
+  readonly reachable = new Set<string>(['ARCHIVE'])
+  hangs = false
+
+  names = (): readonly string[] => ['ARCHIVE', 'outbox', 'unset']
+
+  declared(name: string) {
+    if (name === 'ARCHIVE') return { kind: 'DIMSE', address: 'ARCHIVE@10.0.0.5:104' } as const
+    return name === 'outbox' ? ({ kind: 'FOLDER', address: 'outbox/' } as const) : undefined
+  }
+
+  async verify(name: string, signal: AbortSignal) {
+    if (this.hangs) {
+      await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
+    const reached = this.reachable.has(name)
+    return { reached, took: ms(7), reason: reached ? null : 'connection-refused' }
+  }
+}
+
+class TestRulesets implements RulesetSource {
+  next: Reload = { kind: 'loaded', ruleset: RULESET }
+  readonly reloadedBy: string[] = []
+
+  inForce = () => RULESET
+
+  async reload(by: { readonly name: string }) {
+    this.reloadedBy.push(by.name)
+    return this.next
+  }
+}
+
+class TestHealth implements HealthSource {
+  now: HealthReport = {
+    live: true,
+    ready: true,
+    version: '0.1.0',
+    startedAt: instant(Date.UTC(2026, 10, 21)),
+    spoolFree: 5_000_000_000,
+    problems: [],
+  }
+
+  report = (): HealthReport => this.now
+}
+
+/** A running admin on a ledger of its own, with a token for each role that is named like it. */
+export interface AdminFixture extends AsyncDisposable {
+  readonly url: string
+  readonly port: number
+  readonly dir: string
+  readonly ledger: Ledger
+  readonly destinations: TestDestinations
+  readonly rulesets: TestRulesets
+  readonly health: TestHealth
+  readonly metrics: MetricsRegistry
+  readonly log: ReadableLog
+  ask(query: string, variables?: object, token?: string): Promise<Asked>
+}
+
+export interface Asked {
+  readonly status: number
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever came back
+  readonly data: any
+  readonly errors?: readonly { readonly message: string; readonly extensions: { readonly code: string } }[]
+}
+
+/** Changes what the admin is given, so that a test can break a part of it. */
+export type Tweak = (ledger: Ledger) => Ledger
+
+export async function startAdmin(
+  settings: Partial<AdminSettings> = {},
+  tweak: Tweak = (ledger) => ledger,
+): Promise<AdminFixture> {
+  const stack = new AsyncDisposableStack()
+  const dir = await mkdtemp(path.join(tmpdir(), 'kurir-admin-'))
+  stack.defer(() => rm(dir, { recursive: true, force: true }))
+  const ledger = stack.use(
+    await openSqliteLedger({ file: path.join(dir, 'ledger.db'), node: 'n1', clock: systemClock }),
+  )
+  for (const role of ROLES) await grant(ledger, role, [role])
+  await grant(ledger, 'VIEWER_PHI', ['VIEWER', 'PHI_READER'])
+  await grant(ledger, 'ADMIN_PHI', ['ADMIN', 'PHI_READER'])
+  const metrics = stack.use(createMetrics())
+  const parts = {
+    destinations: new TestDestinations(),
+    rulesets: new TestRulesets(),
+    health: new TestHealth(),
+    log: new ReadableLog(),
+  }
+  const server = stack.use(
+    await createAdminServer(
+      { host: '127.0.0.1', port: 0, playgroundDir: path.join(dir, 'playground'), ...settings },
+      { ...parts, ledger: tweak(ledger), metrics, clock: systemClock, newId: idsFrom(systemClock) },
+    ),
+  )
+  const port = await server.listen()
+  const url = `http://127.0.0.1:${port}`
+  const ask = (query: string, variables: object = {}, token = 'ADMIN_PHI') => post(url, { query, variables }, token)
+  return { url, port, dir, ledger, metrics, ...parts, ask, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+}
+
+/** The token's text is its name: a test can then say as whom it asks. */
+async function grant(ledger: Ledger, name: string, roles: readonly Role[]): Promise<void> {
+  await ledger.tokenCreate(new Secret(name), { name: name.toLowerCase(), roles }, { name: 'test' })
+}
+
+async function post(url: string, body: unknown, token: string): Promise<Asked> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: JSON.stringify(body),
+  })
+  const answer: object = JSON.parse(await response.text())
+  return { status: response.status, data: undefined, ...answer }
+}

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { getIntrospectionQuery } from 'graphql'
+import { type AdminFixture, startAdmin } from './admin-fixture.ts'
+
+let admin: AdminFixture
+
+beforeAll(async () => {
+  admin = await startAdmin()
+  // Warm: what is measured below is what an attacker costs a server that runs.
+  for (let round = 0; round < 5; round += 1) await admin.ask(getIntrospectionQuery())
+})
+afterAll(async () => await admin[Symbol.asyncDispose]())
+
+const repeat = (count: number, text: (index: number) => string) =>
+  Array.from({ length: count }, (_, i) => text(i)).join(' ')
+const CYCLE = 'query { ...a } fragment a on Query { ...b } fragment b on Query { ...a }'
+const nested = (levels: number) =>
+  `{ studies ${repeat(levels, () => '{ nodes { instances')} { nodes { id } } ${'} }'.repeat(levels)} }`
+
+const ATTACKS: readonly (readonly [what: string, body: () => unknown, status: number])[] = [
+  ['a query 50 levels deep', () => ({ query: nested(25) }), 400],
+  ['a thousand aliases', () => ({ query: `{ ${repeat(300, (i) => `a${i}: deliveries { totalCount }`)} }` }), 400],
+  ['21 aliases', () => ({ query: `{ ${repeat(21, (i) => `a${i}: health { live }`)} }` }), 400],
+  ['ten thousand tokens', () => ({ query: `{ ${repeat(10_000, () => 'health')} }` }), 400],
+  ['one field named 1,900 times', () => ({ query: `{ health { ${repeat(1_900, () => 'live')} } }` }), 400],
+  ['a batch of a hundred', () => Array.from({ length: 100 }, () => ({ query: '{ health { live } }' })), 400],
+  ['five hundred directives', () => ({ query: `{ health ${repeat(500, () => '@a')} { live } }` }), 400],
+  ['a circle of fragments', () => ({ query: CYCLE }), 400],
+  [
+    'fragments that double',
+    () => ({
+      query: `{ ...f0 } ${repeat(60, (i) => `fragment f${i} on Query { ...f${i + 1} ...f${i + 1} }`)} fragment f60 on Query { health { live } }`,
+    }),
+    400,
+  ],
+  [
+    'pages in pages',
+    () => ({ query: '{ studies(first: 200) { nodes { instances(first: 200) { nodes { id } } } } }' }),
+    400,
+  ],
+  [
+    'pages in pages, by variable',
+    () => ({
+      query: 'query ($n: Int = 1) { studies(first: $n) { nodes { instances(last: $n) { nodes { id } } } } }',
+      variables: { n: 200 },
+    }),
+    400,
+  ],
+  [
+    'pages beside pages',
+    () => ({
+      query: `{ ${repeat(3, (i) => `s${i}: studies(first: 200) { nodes { deliveries(first: 100) { nodes { id } } } }`)} }`,
+    }),
+    400,
+  ],
+  [
+    'deep introspection',
+    () => ({
+      query: `{ __schema { types { fields { type ${repeat(12, () => '{ fields { type')} { name } ${'} }'.repeat(12)} } } } }`,
+    }),
+    400,
+  ],
+  [
+    'variables of ten megabytes',
+    () => ({ query: '{ health { live } }', variables: { a: 'x'.repeat(10_000_000) } }),
+    413,
+  ],
+  ['no query', () => ({}), 400],
+  ['a persisted query', () => ({ extensions: { persistedQuery: { version: 1, sha256Hash: 'a'.repeat(64) } } }), 200],
+]
+
+test.each(ATTACKS)('%s is refused, and costs less than 100 ms', async (_what, body, status) => {
+  const text = JSON.stringify(body())
+  const before = process.cpuUsage()
+  const response = await post(text)
+  await response.text()
+  const { user, system } = process.cpuUsage(before)
+  expect(response.status).toBe(status)
+  // The ten megabytes are mostly the cost of sending them.
+  expect((user + system) / 1_000).toBeLessThan(text.length > 1e6 ? 250 : 100)
+})
+
+const post = (body: string, headers: Record<string, string> = { 'content-type': 'application/json' }) =>
+  fetch(`${admin.url}/graphql`, { method: 'POST', headers: { authorization: 'Bearer VIEWER', ...headers }, body })
+
+test('what stays within the limits is answered', async () => {
+  const page = '{ studies(first: 200) { nodes { instances(first: 100) { nodes { id } } } } }'
+  const wide = `{ ${repeat(20, (i) => `a${i}: health { live }`)} }`
+  for (const query of [page, wide, getIntrospectionQuery({ descriptions: true, inputValueDeprecation: true })]) {
+    expect(await admin.ask(query, {}, 'VIEWER')).toMatchObject({ status: 200 })
+  }
+})
+
+test('mutations and queries by GET, forms and plain text are refused', async () => {
+  const bearer = { authorization: 'Bearer ADMIN' }
+  const get = await fetch(`${admin.url}/graphql?query=mutation{rulesetReload{__typename}}`, { headers: bearer })
+  expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST'])
+  for (const type of [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data',
+    'application/graphql',
+  ]) {
+    const response = await post('{"query":"{ health { live } }"}', { 'content-type': type })
+    expect([type, response.status]).toEqual([type, 415])
+  }
+  expect(admin.rulesets.reloadedBy).toEqual([])
+})
+
+test('JSON that is none, is too deep or carries __proto__ is the caller’s mistake', async () => {
+  const deep = `{"query":"{ health { live } }","variables":{"a":${'['.repeat(40_000)}${']'.repeat(40_000)}}}`
+  for (const body of ['', '{', '[]', '"x"', 'null', '{"query":1}', '{"query":"{"}', '{"__proto__":{"query":"x"}}']) {
+    expect([body, (await post(body)).status]).toEqual([body, 400])
+  }
+  expect((await post(deep)).status).toBeLessThan(500)
+  expect(admin.log.lines.filter((line) => line.level === 'error')).toEqual([])
+})
