@@ -1,0 +1,26 @@
+import { unpackHeader } from '../dicom/header-pack.ts'
+import type { Unplanned } from '../ledger/ledger.ts'
+import type { Facts } from '../rules/facts.ts'
+import { viewOfHeader } from '../rules/header-view.ts'
+
+/**
+ * What the rules see of an instance: its header as received and how it came.
+ *
+ * @param defaultCharset reads text that is not ASCII and declares no character set; undefined: as ASCII
+ * @throws KurirError `unreadable` when the stored header was not written by this version or an older one
+ */
+export function factsOf(instance: Unplanned, defaultCharset: string | undefined): Facts {
+  const stored = unpackHeader(instance.header)
+  const header = defaultCharset === undefined ? stored : stored.withDefaultCharacterSet([defaultCharset])
+  const { reception, identity } = instance
+  return {
+    callingAe: reception.callingAe ?? '',
+    calledAe: reception.calledAe ?? '',
+    peer: reception.peer ?? '',
+    door: reception.door.toLowerCase(),
+    sopClass: identity.sopClassUid,
+    sopInstanceUid: identity.sopInstanceUid,
+    transferSyntax: identity.transferSyntaxUid,
+    header: viewOfHeader(header),
+  }
+}
