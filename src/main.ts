@@ -13,8 +13,6 @@ if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
   )
   process.exitCode = EX_CONFIG
 } else {
-  const { processContext } = await import('./cli/process-context.ts')
   const { run } = await import('./cli/run.ts')
-  using context = processContext(process.env)
-  process.exitCode = await run(process.argv.slice(2), context)
+  process.exitCode = await run(process.argv.slice(2), process.env)
 }

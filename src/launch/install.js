@@ -41,26 +41,27 @@ function installNow(root, everything, reason) {
 
 /** Why `npm ci` has to run, undefined when it need not. */
 function reasonToInstall(root, everything) {
-  const stamp = readStamp(root)
-  if (stamp === undefined) {
-    if (!existsSync(join(root, 'node_modules'))) return 'nothing is installed yet'
-    if (!installedByHand(root, everything)) return 'what is installed is not known to be what the lock file says'
-    writeStamp(root, everything)
-    return undefined
-  }
+  if (!existsSync(join(root, 'node_modules'))) return 'nothing is installed yet'
+  const stamp = readStamp(root) ?? stampWhatStands(root)
+  if (stamp === undefined) return 'what is installed is not known to be what the lock file says'
   if (stamp.digest !== lockDigest(root)) return 'the lock file has changed'
   return everything && !stamp.everything ? 'the tools of development are missing' : undefined
 }
 
-/** Whether npm's own record of what it installed holds every package of the lock file that is needed here. */
-function installedByHand(root, everything) {
+/** A tree that somebody installed with npm by hand is taken as it is when npm's own record of it agrees with the lock file. */
+function stampWhatStands(root) {
   const record = readJson(join(root, 'node_modules', '.package-lock.json'))?.packages
   const wanted = readJson(join(root, 'package-lock.json'))?.packages
-  if (record === undefined || wanted === undefined) return false
+  if (record === undefined || wanted === undefined) return undefined
+  if (holds(record, wanted, true)) return writeStamp(root, true)
+  return holds(record, wanted, false) ? writeStamp(root, false) : undefined
+}
+
+function holds(record, wanted, everything) {
   return Object.entries(wanted).every(([path, { version, integrity, dev, optional, devOptional }]) => {
     const isOurNode = path === `node_modules/node-linux-${process.arch}`
-    const needed = path !== '' && !optional && !devOptional && (everything || !dev)
-    if (!needed && !isOurNode) return true
+    const isNeeded = path !== '' && !optional && !devOptional && (everything || !dev)
+    if (!isNeeded && !isOurNode) return true
     return record[path]?.version === version && record[path]?.integrity === integrity
   })
 }
@@ -75,7 +76,9 @@ const readStamp = (root) => readJson(stampPath(root))
 
 function writeStamp(root, everything) {
   mkdirSync(dirname(stampPath(root)), { recursive: true })
-  writeFileSync(stampPath(root), `${JSON.stringify({ digest: lockDigest(root), everything })}\n`)
+  const stamp = { digest: lockDigest(root), everything }
+  writeFileSync(stampPath(root), `${JSON.stringify(stamp)}\n`)
+  return stamp
 }
 
 function readJson(path) {
