@@ -1,0 +1,304 @@
+import { type Clock, type Milliseconds, ms } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { Service } from '../base/service.ts'
+import { Wakes } from '../base/wake.ts'
+import type { ClaimedDelivery, DestinationCondition, Ledger } from '../ledger/ledger.ts'
+import type { Queue } from '../queue/queue.ts'
+import type { RetryPolicy } from '../queue/retry-policy.ts'
+import { Circuit } from './circuit.ts'
+import type { Unreachable } from './failure-scope.ts'
+import { Hopper } from './hopper.ts'
+import { Lane, type LaneOwner } from './lane.ts'
+import type { Outgoing } from './outgoing.ts'
+import type { Sender, Sent } from './sender.ts'
+import { settlementOf, type Tried } from './settlement.ts'
+
+/** A destination as it is configured at this moment. */
+export interface Route {
+  readonly sender: Sender
+  readonly retry: RetryPolicy
+  /** Whether a C-ECHO goes before the first delivery after a failure. */
+  readonly verifies: boolean
+}
+
+export interface DispatcherDeps {
+  readonly destination: string
+  readonly queue: Queue
+  readonly ledger: Pick<Ledger, 'destinationDown' | 'destinationUp' | 'now' | 'wakes'>
+  /** What the ledger knows of the destination; null when nothing. */
+  readonly condition: () => Promise<DestinationCondition | null>
+  /** Read at every use, so that a corrected host reaches the backlog. The sender is the same object until it changes. */
+  readonly route: () => Route
+  readonly open: (delivery: ClaimedDelivery) => Outgoing
+  readonly clock: Clock
+  readonly log: Log
+  readonly random: () => number
+  /** How long an idle association is kept, in milliseconds; 2 s unless told otherwise. */
+  readonly linger?: Milliseconds
+  /** How long an instance on its way may still take when we stop, in milliseconds; 3 s unless told otherwise. */
+  readonly grace?: Milliseconds
+}
+
+/** As many as are claimed ahead; what a crash would send again is at most what is on a line. */
+const CLAIM_AHEAD = 64
+/** Below this the next claim is made, so that no line waits for the ledger. */
+const LOW = 24
+/** How many are claimed for a probe. */
+const PROBE = 4
+/** A further line is opened when this many wait for it. */
+const WORTH_A_LINE = 8
+/** So many associations lost one after the other are the destination's failure. */
+const LOST_IN_A_ROW = 3
+const LINGER = ms(2_000)
+const GRACE = ms(3_000)
+const AFTER_LEDGER_FAILURE = ms(1_000)
+
+const isWordOfDestination = (sent: Sent): boolean => sent.verdict.status !== null || sent.verdict.state === 'DELIVERED'
+
+/**
+ * Sends what one destination is owed: claims, hands out to lanes, settles behind them, rests while the destination is down.
+ * What one destination does delays no other: each has its own.
+ */
+export class Dispatcher implements Service {
+  readonly #deps: DispatcherDeps
+  readonly #circuit: Circuit
+  readonly #hopper = new Hopper()
+  readonly #events = new Wakes()
+  readonly #lanes = new Map<Lane, Promise<void>>()
+  readonly #stop = new AbortController()
+  #signal: AbortSignal
+  #running: Promise<unknown> | undefined
+  #lingering = 0
+  #lostInARow = 0
+  #returning: Promise<void> = Promise.resolve()
+
+  constructor(deps: DispatcherDeps) {
+    this.#deps = deps
+    this.#signal = this.#stop.signal
+    this.#circuit = new Circuit({ ...deps, policy: () => deps.route().retry })
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    this.#signal = AbortSignal.any([signal, this.#stop.signal])
+    const condition = await this.#deps.condition()
+    this.#circuit.restore(condition?.down ?? null)
+    this.#running = Promise.all([this.#run(), this.#watchPause()])
+  }
+
+  /** Claims and lines held now; for tests and metrics. */
+  get inWork(): { readonly waiting: number; readonly lanes: number } {
+    return { waiting: this.#hopper.size, lanes: this.#lanes.size }
+  }
+
+  /** Asks at an operator's word whether somebody is there; if so, a resting destination is tried at once. */
+  async verify(): Promise<Unreachable | undefined> {
+    const why = await this.#deps.route().sender.probe()
+    if (why === undefined) this.#tryAgain()
+    return why
+  }
+
+  /** The configuration changed: a destination that rests is tried at once. */
+  reconfigured(): void {
+    this.#tryAgain()
+  }
+
+  /** Stops claiming, lets what is on its way finish within the grace, and returns the rest uncounted. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    const timer = this.#deps.clock.after(this.#deps.grace ?? GRACE, () => {
+      for (const lane of this.#lanes.keys()) lane.abort()
+    })
+    await this.#running
+    await Promise.all(this.#lanes.values())
+    timer.cancel()
+    this.#giveBack(this.#hopper.takeAll(() => true))
+    await this.#returning
+    await this.#circuit.written()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#signal.aborted) {
+      if (this.#circuit.isOpen) await this.#rest()
+      else if (this.#isFull()) await this.#events.next('low', this.#signal)
+      else await this.#claim()
+    }
+  }
+
+  #isFull(): boolean {
+    if (this.#circuit.isHalfOpen) return this.#hopper.size + this.#lanes.size > 0
+    return this.#hopper.size > LOW
+  }
+
+  async #claim(): Promise<void> {
+    const { queue, destination, clock, log } = this.#deps
+    try {
+      const claimed = await queue.claim(destination, this.#circuit.isHalfOpen ? PROBE : CLAIM_AHEAD)
+      if (claimed.length === 0) return await queue.nextWork(destination, this.#signal)
+      this.#hopper.add(claimed)
+      if (!this.#mayTake()) return this.#giveBack(this.#hopper.takeAll(() => true))
+      this.#events.wake('work')
+      this.#openLanes()
+    } catch {
+      log.error('claim-failed', { destination })
+      await clock.sleep(AFTER_LEDGER_FAILURE, this.#signal).catch(() => {})
+    }
+  }
+
+  /** Waits until a probe is due, an operator asks for one, or we stop. */
+  async #rest(): Promise<void> {
+    const over = new AbortController()
+    const either = AbortSignal.any([this.#signal, over.signal])
+    const rested = this.#deps.clock.sleep(this.#circuit.rest, either).catch(() => {})
+    await Promise.race([rested, this.#events.next('try-again', either)])
+    over.abort()
+    if (this.#signal.aborted) return
+    const { sender, verifies } = this.#deps.route()
+    this.#circuit.tryAgain()
+    const why = verifies ? await sender.probe() : undefined
+    if (why !== undefined) this.#circuit.fail(why.reason)
+  }
+
+  #tryAgain(): void {
+    if (this.#circuit.isOpen) this.#events.wake('try-again')
+  }
+
+  /** A pause holds back what is claimed and not yet on a line, too. */
+  async #watchPause(): Promise<void> {
+    const { destination, ledger } = this.#deps
+    while (!this.#signal.aborted) {
+      await ledger.wakes.next(`destination:${destination}`, this.#signal)
+      if (this.#signal.aborted) return
+      const condition = await this.#deps.condition().catch(() => null)
+      if (condition?.paused) this.#giveBack(this.#hopper.takeAll(() => true))
+    }
+  }
+
+  #mayTake(): boolean {
+    return !this.#signal.aborted && !this.#circuit.isOpen
+  }
+
+  #openLanes(): void {
+    while (this.#mayTake() && this.#wantsLane()) {
+      const lane = new Lane(this.#laneOwner)
+      const running = lane.run().catch(() => {
+        // A lane judges whatever happens; what comes here is a mistake of ours, and the lease returns what it held.
+        this.#deps.log.error('lane-failed', { destination: this.#deps.destination, code: 'internal' })
+      })
+      this.#lanes.set(
+        lane,
+        running.then(() => this.#laneEnded(lane)),
+      )
+    }
+  }
+
+  #wantsLane(): boolean {
+    if (this.#hopper.size === 0) return false
+    if (this.#lanes.size === 0) return true
+    if (this.#circuit.isHalfOpen || this.#lingering > 0) return false
+    return this.#lanes.size < this.#deps.route().sender.lines && this.#hopper.size >= WORTH_A_LINE
+  }
+
+  #laneEnded(lane: Lane): void {
+    this.#lanes.delete(lane)
+    this.#events.wake('low')
+    this.#openLanes()
+  }
+
+  readonly #laneOwner: LaneOwner = {
+    clock: { now: () => this.#deps.ledger.now(), monotonic: () => this.#deps.clock.monotonic() },
+    hopper: this.#hopper,
+    sender: () => this.#deps.route().sender,
+    open: (delivery) => this.#deps.open(delivery),
+    mayTake: () => this.#mayTake(),
+    isOurs: (delivery) => this.#deps.queue.isOurs(delivery),
+    took: () => {
+      if (!this.#isFull()) this.#events.wake('low')
+    },
+    tried: (delivery, sent, tried) => this.#tried(delivery, sent, tried),
+    unreached: (delivery, sharers, why, tried) => this.#unreached(delivery, sharers, why, tried),
+    untried: (delivery) => this.#giveBack([delivery]),
+    linger: () => this.#linger(),
+  }
+
+  async #linger(): Promise<boolean> {
+    if (this.#circuit.isHalfOpen || this.#signal.aborted) return false
+    const over = new AbortController()
+    const timer = this.#deps.clock.after(this.#deps.linger ?? LINGER, () => over.abort())
+    this.#lingering += 1
+    await this.#events.next('work', AbortSignal.any([this.#signal, over.signal]))
+    this.#lingering -= 1
+    timer.cancel()
+    return this.#hopper.size > 0
+  }
+
+  #tried(delivery: ClaimedDelivery, sent: Sent, tried: Tried): void {
+    const { verdict } = sent
+    if (verdict.scope === 'destination') {
+      this.#hopper.suspect(delivery)
+      this.#giveBack([delivery])
+      this.#destinationFailed(verdict.reason ?? 'refused')
+      return
+    }
+    // Stopped in the middle: nothing was taken, so nothing is counted. What may have been taken is put on record.
+    if (this.#signal.aborted && verdict.scope === 'association' && verdict.retry === 'transient') {
+      this.#giveBack([delivery])
+      return
+    }
+    if (verdict.state === 'DELIVERED') this.#hopper.wasTaken(delivery)
+    this.#settle(delivery, sent, tried)
+    if (verdict.scope === 'association') this.#associationLost(verdict.reason ?? 'connection-closed')
+    else if (isWordOfDestination(sent)) this.#answered()
+  }
+
+  #unreached(first: ClaimedDelivery, sharers: readonly ClaimedDelivery[], why: Unreachable, tried: Tried): void {
+    if (why.scope === 'destination') {
+      this.#giveBack([first])
+      if (!this.#signal.aborted) this.#destinationFailed(why.reason)
+      return
+    }
+    const verdict = { state: 'READY', scope: 'association', retry: 'transient', reason: why.reason, status: null } as const
+    for (const delivery of [first, ...sharers]) this.#settle(delivery, { verdict, sha256: null }, tried)
+    this.#answered()
+  }
+
+  #settle(delivery: ClaimedDelivery, sent: Sent, tried: Tried): void {
+    const { queue, log, random, route } = this.#deps
+    const settlement = settlementOf(delivery, sent, tried, route().retry, random())
+    queue.settlements.add(settlement)
+    const { state, attempt } = settlement
+    const fields = {
+      delivery: delivery.id,
+      instance: delivery.instance,
+      destination: delivery.destination,
+      took: tried.took,
+      state,
+      ...(attempt.status === null ? {} : { status: attempt.status }),
+      ...(attempt.reason === null ? {} : { reason: attempt.reason }),
+    }
+    if (state === 'DELIVERED') log.debug('delivery-settled', fields)
+    else log.warn('delivery-settled', fields)
+  }
+
+  #associationLost(reason: string): void {
+    this.#lostInARow += 1
+    if (this.#circuit.isHalfOpen || this.#lostInARow >= LOST_IN_A_ROW) this.#destinationFailed(reason)
+  }
+
+  #answered(): void {
+    this.#lostInARow = 0
+    if (!this.#circuit.isHalfOpen) return
+    this.#circuit.succeed()
+    this.#events.wake('low')
+  }
+
+  #destinationFailed(reason: string): void {
+    this.#circuit.fail(reason)
+    this.#events.wake('low')
+    this.#giveBack(this.#hopper.takeAll(() => true))
+  }
+
+  #giveBack(deliveries: readonly ClaimedDelivery[]): void {
+    if (deliveries.length === 0) return
+    this.#returning = this.#returning.then(() => this.#deps.queue.giveBack(deliveries))
+  }
+}

@@ -1,0 +1,73 @@
+import type { DeliveryId } from '../ledger/ids.ts'
+import type { ClaimedDelivery } from '../ledger/ledger.ts'
+
+/** How many suspects are remembered; the oldest is forgotten first and merely loses its place behind the others. */
+const MOST_SUSPECTS = 1_000
+
+/**
+ * Deliveries that are claimed and not yet on a line. Those whose refusal brought the whole destination down before go
+ * last: if the others get through, the refusal was their own.
+ */
+export class Hopper {
+  readonly #waiting: ClaimedDelivery[] = []
+  readonly #suspects = new Map<DeliveryId, number>()
+  #taken = 0
+
+  get size(): number {
+    return this.#waiting.length
+  }
+
+  get waiting(): readonly ClaimedDelivery[] {
+    return this.#waiting
+  }
+
+  add(deliveries: readonly ClaimedDelivery[]): void {
+    const firstSuspect = this.#waiting.findIndex(({ id }) => this.#suspects.has(id))
+    const clean = deliveries.filter(({ id }) => !this.#suspects.has(id))
+    const suspects = deliveries.filter(({ id }) => this.#suspects.has(id))
+    this.#waiting.splice(firstSuspect < 0 ? this.#waiting.length : firstSuspect, 0, ...clean)
+    this.#waiting.push(...suspects)
+  }
+
+  /** The first that suits, or else the first at all; those suspected only when nobody else waits. */
+  take(suits?: (delivery: ClaimedDelivery) => boolean): ClaimedDelivery | undefined {
+    const first = this.#waiting[0]
+    if (first === undefined) return undefined
+    const at = suits === undefined ? 0 : this.#waiting.findIndex(suits)
+    return this.#waiting.splice(Math.max(0, at), 1)[0]
+  }
+
+  /** The first that suits, if one does. */
+  takeIf(suits: (delivery: ClaimedDelivery) => boolean): ClaimedDelivery | undefined {
+    const at = this.#waiting.findIndex(suits)
+    return at < 0 ? undefined : this.#waiting.splice(at, 1)[0]
+  }
+
+  /** All of those for which it holds; they leave the hopper. */
+  takeAll(which: (delivery: ClaimedDelivery) => boolean): readonly ClaimedDelivery[] {
+    const out = this.#waiting.filter(which)
+    const left = this.#waiting.filter((delivery) => !which(delivery))
+    this.#waiting.splice(0, this.#waiting.length, ...left)
+    return out
+  }
+
+  /** Some instance was taken by the destination: `delivery`, which is suspected no longer. */
+  wasTaken(delivery: ClaimedDelivery): void {
+    this.#taken += 1
+    this.#suspects.delete(delivery.id)
+  }
+
+  /** This delivery was refused as if the destination could take nothing. */
+  suspect(delivery: ClaimedDelivery): void {
+    if (this.#suspects.has(delivery.id)) return
+    this.#suspects.set(delivery.id, this.#taken)
+    const oldest = this.#suspects.size > MOST_SUSPECTS ? this.#suspects.keys().next().value : undefined
+    if (oldest !== undefined) this.#suspects.delete(oldest)
+  }
+
+  /** Whether others were taken since this one was first refused. */
+  othersTakenSince(delivery: ClaimedDelivery): boolean {
+    const then = this.#suspects.get(delivery.id)
+    return then !== undefined && this.#taken > then
+  }
+}

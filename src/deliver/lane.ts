@@ -1,0 +1,136 @@
+import { type Clock, elapsed, type Monotonic } from '../base/clock.ts'
+import type { ClaimedDelivery } from '../ledger/ledger.ts'
+import type { Unreachable } from './failure-scope.ts'
+import type { Hopper } from './hopper.ts'
+import type { Outgoing } from './outgoing.ts'
+import type { Line, Sender, Sent } from './sender.ts'
+import type { Tried } from './settlement.ts'
+
+/** What a lane needs of the dispatcher it works for. */
+export interface LaneOwner {
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>
+  readonly hopper: Hopper
+  /** As the destination is configured at this moment; another object when that changed. */
+  sender(): Sender
+  open(delivery: ClaimedDelivery): Outgoing
+  /** False: stop taking, the destination rests or we are stopping. */
+  mayTake(): boolean
+  isOurs(delivery: ClaimedDelivery): boolean
+  /** Some were taken out of the hopper. */
+  took(): void
+  tried(delivery: ClaimedDelivery, sent: Sent, tried: Tried): void
+  /** No line could be opened for it; `sharers` fail with it where the failure is not the destination's. */
+  unreached(delivery: ClaimedDelivery, sharers: readonly ClaimedDelivery[], why: Unreachable, tried: Tried): void
+  /** Taken and not tried after all. */
+  untried(delivery: ClaimedDelivery): void
+  /** Waits a little for more work; false when none came and the line should be let go. */
+  linger(): Promise<boolean>
+}
+
+/**
+ * Works off the hopper over one line at a time: while one instance waits for its answer, the first bytes of the next are
+ * read. Ends when there is nothing to do for a while, when the destination rests, or when we stop.
+ */
+export class Lane {
+  readonly #owner: LaneOwner
+  #sender: Sender | undefined
+  #line: Line | undefined
+  #next: Outgoing | undefined
+
+  constructor(owner: LaneOwner) {
+    this.#owner = owner
+  }
+
+  /** Resolves when the lane has ended and its line is closed. */
+  async run(): Promise<void> {
+    try {
+      while (this.#owner.mayTake()) {
+        const outgoing = this.#next ?? this.#take()
+        this.#next = undefined
+        if (outgoing !== undefined) await this.#work(outgoing)
+        else if (!(await this.#owner.linger())) break
+      }
+    } finally {
+      if (this.#next !== undefined) this.#leave(this.#next)
+      this.#next = undefined
+      await this.#close()
+    }
+  }
+
+  /** Gives up the instance on its way, at once. */
+  abort(): void {
+    this.#line?.abort()
+  }
+
+  async #work(outgoing: Outgoing): Promise<void> {
+    const { delivery } = outgoing
+    const line = await this.#lineFor(outgoing)
+    if (line === undefined) return
+    if (!this.#owner.mayTake()) return this.#leave(outgoing)
+    const { startedAt, from } = this.#begin()
+    const sending = line.send(outgoing, this.#owner.hopper.othersTakenSince(delivery))
+    this.#next = this.#takeNext(line)
+    const sent = await sending
+    this.#owner.tried(delivery, sent, { startedAt, took: elapsed(from, this.#owner.clock.monotonic()) })
+    if (!line.isOpen) await this.#close()
+  }
+
+  /** The open line when it fits, or a new one; undefined when none could be had, and then the owner knows. */
+  async #lineFor(outgoing: Outgoing): Promise<Line | undefined> {
+    const { delivery } = outgoing
+    const sender = this.#owner.sender()
+    const current = this.#line
+    if (current?.isOpen && sender === this.#sender && current.suits(delivery)) return current
+    await this.#close()
+    const { startedAt, from } = this.#begin()
+    const connected = await sender.connect(delivery, this.#owner.hopper.waiting)
+    if (connected.kind === 'line') {
+      this.#sender = sender
+      this.#line = connected.line
+      return connected.line
+    }
+    outgoing.discard()
+    const sharers =
+      connected.scope === 'destination'
+        ? []
+        : this.#owner.hopper.takeAll((other) => sender.sharesLine(delivery, other))
+    const tried = { startedAt, took: elapsed(from, this.#owner.clock.monotonic()) }
+    this.#owner.unreached(delivery, sharers, connected, tried)
+    return undefined
+  }
+
+  #begin(): { readonly startedAt: Tried['startedAt']; readonly from: Monotonic } {
+    return { startedAt: this.#owner.clock.now(), from: this.#owner.clock.monotonic() }
+  }
+
+  #take(): Outgoing | undefined {
+    const line = this.#line
+    return this.#openOurs(() => this.#owner.hopper.take(line && ((delivery) => line.suits(delivery))))
+  }
+
+  // Read ahead only what can follow on the same line.
+  #takeNext(line: Line): Outgoing | undefined {
+    if (!this.#owner.mayTake()) return undefined
+    return this.#openOurs(() => this.#owner.hopper.takeIf((delivery) => line.suits(delivery)))
+  }
+
+  #openOurs(take: () => ClaimedDelivery | undefined): Outgoing | undefined {
+    for (let delivery = take(); delivery !== undefined; delivery = take()) {
+      this.#owner.took()
+      // A claim that was lost while it waited is somebody else's by now.
+      if (this.#owner.isOurs(delivery)) return this.#owner.open(delivery)
+    }
+    return undefined
+  }
+
+  #leave(outgoing: Outgoing): void {
+    outgoing.discard()
+    this.#owner.untried(outgoing.delivery)
+  }
+
+  async #close(): Promise<void> {
+    const line = this.#line
+    this.#line = undefined
+    await line?.[Symbol.asyncDispose]()
+  }
+}
