@@ -13,7 +13,7 @@ import {
 import { checkLayout } from './layout.ts'
 
 /** Files only: what they hold is never in the rules. */
-export interface TlsFiles {
+interface TlsFiles {
   readonly caFile?: string | undefined
   readonly certFile?: string | undefined
   readonly keyFile?: string | undefined
@@ -128,7 +128,7 @@ const retrySchema = z
   .refine((retry) => retry.first <= retry.longest, { message: 'first cannot be more than longest.' })
 
 export const DEFAULT_RETRY: RetryOptions = { first: ms(10_000), longest: ms(900_000), giveUpAfter: ms(604_800_000) }
-export const DEFAULT_LAYOUT = '{StudyInstanceUID}/{SOPInstanceUID}.dcm'
+const DEFAULT_LAYOUT = '{StudyInstanceUID}/{SOPInstanceUID}.dcm'
 const DEFAULT_ASSOCIATIONS = 2
 
 /** The keys that every kind of destination has, and each kind under its own. `urgent` is a match and read apart. */

@@ -71,7 +71,7 @@ export interface AeAddress {
 const HOST = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)$/
 
 /** `PACS@archive.local:11112`, `PACS@[fd00::1]:104`. */
-export function parseAeAddress(text: string): AeAddress | { readonly problem: string } {
+function parseAeAddress(text: string): AeAddress | { readonly problem: string } {
   const problem = `${text} does not say who is where; write TITLE@host:port.`
   const match = /^(.+)@(?:\[([0-9A-Fa-f:.]+)\]|([^@:[\]]+)):(\d{1,5})$/.exec(text)
   const host = match?.[2] ?? match?.[3]

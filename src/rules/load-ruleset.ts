@@ -30,7 +30,7 @@ export function loadRuleset(files: readonly RuleFile[], environment: Environment
 }
 
 /** SHA-256 over names and contents; the lengths in between keep two files from passing for one. */
-export function digestOf(files: readonly RuleFile[]): string {
+function digestOf(files: readonly RuleFile[]): string {
   const hash = createHash('sha256')
   for (const { name, bytes } of files) hash.update(`${name.length}:${name}${bytes.length}:`).update(bytes)
   return hash.digest('hex')

@@ -6,8 +6,8 @@ import { laterWord } from './later.ts'
 import { sopClassKeyword } from './sop-class.ts'
 import { didYouMean } from './suggestion.ts'
 
-export const OUR_NAMES = ['calling_ae', 'called_ae', 'peer', 'door', 'sop_class', 'transfer_syntax'] as const
-export type OurName = (typeof OUR_NAMES)[number]
+const OUR_NAMES = ['calling_ae', 'called_ae', 'peer', 'door', 'sop_class', 'transfer_syntax'] as const
+type OurName = (typeof OUR_NAMES)[number]
 
 /** What a NAME of the rules language stands for: something of ours, or an attribute. */
 export type Name =

@@ -3,7 +3,7 @@ import { RE2JS, RE2JSException } from 're2js'
 /** A pattern with RE2's semantics: matching takes time linear in the value, whatever either of them is. */
 export type Pattern = RE2JS
 
-export const MAX_PATTERN_LENGTH = 1_000
+const MAX_PATTERN_LENGTH = 1_000
 // Time grows with instructions times characters: this many over 64 KB stay in the order of a hundred milliseconds at worst.
 const MAX_PROGRAM = 300
 

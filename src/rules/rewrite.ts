@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { lookUpKeyword } from '../dicom/dictionary.ts'
 import { isOneValue } from '../dicom/vr.ts'
-import { type AttributeName, type Name, parseAttribute, parseName } from './name.ts'
+import { type AttributeName, type Name, parseName } from './name.ts'
 import { compilePattern, isPattern } from './pattern.ts'
 import type { Place } from './place.ts'
 import { compileTemplate, leastLength, literalOf, type Template } from './template.ts'
@@ -221,10 +221,4 @@ function readWhat(place: Place, verb: 'remove' | 'empty'): AttributeName | Group
   if ('problem' in name) return place.report(name.problem)
   const shield = shieldOf(name)
   return shield === undefined ? name : place.report(shield)
-}
-
-/** Reads the name of an attribute for those who have no place to report at. */
-export const attributeNamed = (text: string): AttributeName | undefined => {
-  const name = parseAttribute(text)
-  return 'problem' in name ? undefined : name
 }

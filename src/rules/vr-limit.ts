@@ -54,7 +54,7 @@ const LONG_TEXT: ReadonlySet<string> = new Set(['LT', 'ST', 'UT'])
 export const longestOf = (vr: string): number | undefined => LONGEST[vr]
 
 /** How long a value counts: characters, of a PN those of its longest component group. */
-export function countedLength(value: string, vr: string): number {
+function countedLength(value: string, vr: string): number {
   if (vr === 'PN') return Math.max(...value.split('=').map((group) => [...group].length))
   return [...value].length
 }

@@ -96,7 +96,7 @@ function kindOf(value: unknown): string {
   return typeof value === 'object' ? 'A set of keys' : value === '' ? 'Nothing' : 'Text'
 }
 
-export function sayKey(key: string, known: readonly string[]): string {
+function sayKey(key: string, known: readonly string[]): string {
   const later = laterWord(key)
   if (later !== undefined && !known.includes(key)) return later
   return `Unknown key ${key}.${didYouMean(key, known) || ` There are: ${known.join(', ')}.`}`

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from '@jest/globals'
+import { formatTag } from '../../src/dicom/attribute-path.ts'
+import { editDataSet } from '../../src/dicom/edit.ts'
+import type { Header } from '../../src/dicom/header.ts'
+import { decide } from '../../src/rules/decide.ts'
+import type { PlannedForward } from '../../src/rules/decision.ts'
+import { viewOfHeader } from '../../src/rules/header-view.ts'
+import { gather, headerOf, openFile, slicesOf } from '../dicom/slices.ts'
+import { corpusFiles, describeWithCorpus } from '../support/corpus.ts'
+import { rulesetOf } from './support.ts'
+
+const FILES = ['charset', 'modality', 'syntax', 'vendor-private'].flatMap((folder) => corpusFiles(folder))
+const RULESET = rulesetOf(`
+rules:
+  - name: plain
+    rewrite: [{ set: { PatientID: KURIR-1, InstitutionName: RS Harapan } }, { empty: [AccessionNumber] }, { remove: [StudyDescription] }]
+    forward: [a]
+  - name: another set
+    rewrite: [{ set: { InstitutionName: "病院 Süd" } }, { remove: [private] }]
+    forward: [b]
+`)
+
+/** The text of every element but those named, by path; private ones are left out where a rule took them. */
+function textsOf(header: Header, except: ReadonlySet<string>, withPrivate: boolean): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>()
+  for (const { path } of header.walk()) {
+    const [top] = path
+    if (top === undefined || (!withPrivate && ((top.tag >>> 16) & 1) === 1)) continue
+    const key = path.map(({ tag, item }) => `${formatTag(tag)}${item ?? ''}`).join('.')
+    // Group lengths follow what is written; (0008,0005) is looked at by itself.
+    if ((top.tag & 0xffff) === 0 || except.has(formatTag(top.tag)) || key.endsWith('(0008,0005)')) continue
+    texts.set(key, header.values(path)?.join('\\') ?? '')
+  }
+  return texts
+}
+
+describeWithCorpus('rewriting files of the corpus', () => {
+  test.each(FILES)('changes what the rule says and how the rest reads not at all: $name', async ({ path }) => {
+    const opened = openFile(readFileSync(path))
+    if (opened === undefined) return
+    const before = await headerOf(opened.dataSet, opened.transferSyntax)
+    const decision = decide(RULESET, {
+      callingAe: 'CT1',
+      calledAe: 'KURIR',
+      peer: '127.0.0.1',
+      door: 'dimse',
+      sopClass: before.sopClassUid ?? '',
+      sopInstanceUid: before.sopInstanceUid ?? '',
+      transferSyntax: opened.transferSyntax.uid,
+      header: viewOfHeader(before),
+    })
+    expect(decision.holds).toEqual([])
+    for (const forward of decision.forwards) {
+      const edited = await gather(editDataSet(slicesOf(opened.dataSet, 4_096), opened.transferSyntax, forward.edits))
+      expectOnlyThat(forward, before, await headerOf(edited, opened.transferSyntax))
+    }
+  })
+})
+
+function expectOnlyThat(forward: PlannedForward, before: Header, after: Header): void {
+  for (const { tag, after: text } of forward.changes) {
+    const element = [...after.walk()].find(
+      ({ path }) => path.length === 1 && path.every((step) => formatTag(step.tag) === tag),
+    )
+    if (text === null) expect(element).toBeUndefined()
+    else expect(element === undefined ? undefined : (after.values(element.path)?.join('\\') ?? '')).toBe(text)
+  }
+  const changed = new Set(forward.changes.map(({ tag }) => tag))
+  const keepsPrivate = forward.destination === 'a'
+  expect(textsOf(after, changed, keepsPrivate)).toEqual(textsOf(before, changed, keepsPrivate))
+}
