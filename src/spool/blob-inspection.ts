@@ -6,7 +6,7 @@ import { sha256 } from './digest.ts'
 import { closeFile, flushFile, openFile, readAt, truncateFile } from './file-io.ts'
 import type { HeaderReading } from './header-reading.ts'
 
-const READ_WRITE = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_CLOEXEC
+const READ_WRITE = constants.O_RDWR | constants.O_NOFOLLOW
 const SLICE_BYTES = 1024 * 1024
 
 /**

@@ -6,7 +6,7 @@ import { type CommitRecord, PREAMBLE_BYTES, readCommitRecord } from './commit-re
 import { type Digest, sha256 } from './digest.ts'
 import { closeFile, diskFailure, openFile, readAt } from './file-io.ts'
 
-const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_CLOEXEC
+const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW
 
 /**
  * The data set of a blob, in slices of a buffer's size; the preamble and the file meta never come out. While one slice is

@@ -1,6 +1,6 @@
 import type { Clock, Monotonic } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
-import type { FreeMark } from '../settings/settings.ts'
+import type { FreeMark } from '../settings/table.ts'
 import type { BlobStore } from './blob-store.ts'
 
 /** How long an answer of the volume is believed. */

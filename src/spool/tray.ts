@@ -10,8 +10,8 @@ export interface TrayFile {
   readonly fd: number
 }
 
-const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_CLOEXEC
-const OLD_FILE = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_CLOEXEC
+const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR
+const OLD_FILE = constants.O_RDWR | constants.O_NOFOLLOW
 
 /**
  * Files made beforehand, so that an object costs no flush of a directory: one flush serves a whole filling. Refilled in

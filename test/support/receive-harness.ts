@@ -1,11 +1,13 @@
 // A small Kurir that only receives: ledger, spool and DIMSE door on a free port. For tests that watch or kill a process.
-// usage: node receive-harness.ts FOLDER   (prints {"port":…} when ready; ends at SIGTERM)
+// usage: node receive-harness.ts FOLDER [FREE_BYTES]   (prints its port when ready, its counts at the end; ends at SIGTERM)
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
 import { idsFrom } from '../../src/base/id.ts'
 import { silentLog } from '../../src/base/log.ts'
+import type { SopClassUid } from '../../src/dicom/uid.ts'
+import type { StoreHandler } from '../../src/dimse/handler.ts'
 import { createDimseServer } from '../../src/dimse/server.ts'
 import { createDimseDoor } from '../../src/ingest/dimse-door.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts'
@@ -28,11 +30,11 @@ const storage = createDimseDoor({ spool, clock, log })
 await using server = createDimseServer({
   clock,
   newId,
-  handlers: { stores: new Map(), storage },
+  handlers: { stores: new Map<SopClassUid, StoreHandler>(), storage },
   admit: () => ({ kind: 'accept' }),
 })
 const port = await server.listen('127.0.0.1', 0)
-process.stdout.write(`${JSON.stringify({ port, recovery })}\n`)
+process.stdout.write(`${JSON.stringify({ port, recovery, pid: process.pid })}\n`)
 await stopped
 await server.stop()
 process.stdout.write(`${JSON.stringify({ ...store.counts, ...ledger.counts(), rss: process.memoryUsage.rss() })}\n`)
