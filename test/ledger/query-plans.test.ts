@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { instant, ms } from '../../src/base/clock.ts'
+import type { InstanceId } from '../../src/ledger/ids.ts'
+import * as admit from '../../src/ledger/sqlite/admit-verbs.ts'
+import * as audit from '../../src/ledger/sqlite/audit-log.ts'
+import * as claim from '../../src/ledger/sqlite/claim-verbs.ts'
+import * as planning from '../../src/ledger/sqlite/delivery-planning.ts'
+import { deliverySources } from '../../src/ledger/sqlite/delivery-sources.ts'
+import * as destination from '../../src/ledger/sqlite/destination-verbs.ts'
+import * as state from '../../src/ledger/sqlite/instance-state.ts'
+import * as keep from '../../src/ledger/sqlite/keep-verbs.ts'
+import * as operator from '../../src/ledger/sqlite/operator-verbs.ts'
+import { rangeSql, type Source } from '../../src/ledger/sqlite/paging.ts'
+import * as plan from '../../src/ledger/sqlite/plan-verbs.ts'
+import * as deliveries from '../../src/ledger/sqlite/read-deliveries.ts'
+import * as instances from '../../src/ledger/sqlite/read-instances.ts'
+import * as readKeep from '../../src/ledger/sqlite/read-keep.ts'
+import * as work from '../../src/ledger/sqlite/read-work.ts'
+import * as settle from '../../src/ledger/sqlite/settle-verbs.ts'
+import * as time from '../../src/ledger/sqlite/time-mark.ts'
+import { fillMillion, MILLION } from './million-rows.ts'
+import { type OpenedWriter, openWriterHere } from './open-writer.ts'
+import { admission, forward, tried } from './sample.ts'
+
+const MODULES = { admit, audit, claim, planning, destination, state, keep, operator, plan }
+const READERS = { deliveries, instances, readKeep, work, settle, time }
+// `…_SELECT` is the beginning of a page's text, looked at below with its order.
+const STATEMENTS = Object.values({ ...MODULES, ...READERS }).flatMap((module) =>
+  Object.entries(module).flatMap(([name, value]) => {
+    if (name.endsWith('_SELECT')) return []
+    const texts: readonly unknown[] = Array.isArray(value) ? value : [value]
+    return texts
+      .filter((text) => typeof text === 'string' && /^\s*(SELECT|INSERT|UPDATE|DELETE)\b/.test(text))
+      .map((text) => [name, String(text)] as const)
+  }),
+)
+
+/** Tables that grow with what is routed. The others have a row a destination, a token, a ruleset … */
+const BIG =
+  /^SCAN (?:(instance|i|delivery|d|obligation|o|attempt|a|audit_event|e|study|s|instance_header|h|delivery_content|c|delivery_rule|r)\b)/
+
+let opened: OpenedWriter
+beforeAll(async () => {
+  opened = await openWriterHere()
+  fillMillion(opened.db)
+}, 120_000)
+afterAll(() => opened[Symbol.dispose]())
+
+const explain = (sql: string): readonly string[] => {
+  const slots = Array(sql.split('?').length - 1).fill(null)
+  return opened.db
+    .prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
+    .all(...slots)
+    .map((row) => row.detail)
+}
+
+describe('at a million deliveries', () => {
+  test('the statements that run are the ones looked at', () => {
+    expect(STATEMENTS.length).toBeGreaterThan(70)
+  })
+
+  test.each(STATEMENTS)('%s reads no big table from end to end', (_, sql) => {
+    expect(explain(sql).filter((step) => BIG.test(step))).toEqual([])
+  })
+
+  test.each<[string, Source]>([
+    ['studies', instances.studySource({})],
+    ['studies by accession number', instances.studySource({ accessionNumber: 'A1' })],
+    ['studies by state', instances.studySource({ state: 'OPEN', receivedAfter: instant(5) })],
+    ['instances', instances.instanceSource({})],
+    ['instances of a study', instances.instanceSource({ studyInstanceUid: '2.25.7.3' })],
+    ['instances by state', instances.instanceSource({ state: 'HELD' })],
+    ['instances by caller', instances.instanceSource({ callingAe: 'CT1', receivedAfter: instant(5) })],
+    ['instances by SOP class', instances.instanceSource({ sopClassUid: '1.2.3' })],
+    ['audit events', readKeep.auditSource({})],
+    ['audit events of a subject', readKeep.auditSource({ subjectId: 'i1' })],
+    ['audit events by name', readKeep.auditSource({ event: 'Decision Made', after: instant(5) })],
+    ['audit events by actor', readKeep.auditSource({ actor: 'planner' })],
+    ['audit events of a time', readKeep.auditSource({ after: instant(1), before: instant(9) })],
+  ])('%s are paged in the order of an index', (_, source) => {
+    const place = { at: 1, seq: 1 }
+    for (const newestFirst of [true, false]) {
+      for (const edges of [
+        { after: undefined, before: undefined },
+        { after: place, before: undefined },
+        { after: undefined, before: place },
+      ]) {
+        const steps = explain(rangeSql(source, { newestFirst, ...edges }))
+        expect(steps.filter((step) => /TEMP B-TREE/.test(step))).toEqual([])
+        expect(steps.filter((step) => /^SCAN/.test(step) && !/USING (COVERING )?INDEX/.test(step))).toEqual([])
+      }
+    }
+  })
+
+  test.each([
+    [{}],
+    [{ destination: 'dest1' }],
+    [{ states: ['FAILED', 'READY'] as const }],
+    [{ destination: 'dest2', states: ['FAILED'] as const, plannedAfter: instant(100) }],
+    [{ rule: 'rule1' }],
+    [{ rule: 'rule1', states: ['FAILED'] as const }],
+    [{ studyInstanceUid: '2.25.7.9' }],
+  ])('deliveries by %j are paged in the order of an index', (selection) => {
+    for (const source of deliverySources(opened.db)(deliveries.DELIVERY_SELECT, selection)) {
+      const steps = explain(rangeSql(source, { newestFirst: true, after: { at: 5, seq: 5 }, before: undefined }))
+      expect(steps.filter((step) => /TEMP B-TREE/.test(step))).toEqual([])
+      expect(steps.filter((step) => /^SCAN/.test(step) && !/USING (COVERING )?INDEX/.test(step))).toEqual([])
+    }
+  })
+
+  test('verbs and pages take milliseconds', () => {
+    const { verbs } = opened.reader
+    opened.at = instant(MILLION * 250)
+    const timings: Record<string, number> = {}
+    const timed = <T>(name: string, act: () => T): T => {
+      act()
+      const start = performance.now()
+      const value = act()
+      timings[name] = performance.now() - start
+      return value
+    }
+    timed('page of deliveries', () => verbs.deliveries({}, { first: 50 }))
+    timed('page by states', () => verbs.deliveries({ states: ['FAILED', 'READY'] }, { first: 50 }))
+    timed('page by rule and state', () => verbs.deliveries({ rule: 'rule2', states: ['FAILED'] }, { last: 50 }))
+    timed('page of instances', () => verbs.instances({ state: 'HELD' }, { first: 50 }))
+    timed('page of audit events', () => verbs.auditEvents({ event: 'Decision Made' }, { first: 50 }))
+    timed('queue depth', () => verbs.queueDepth('dest1', opened.at))
+    timed('obligation counts', () => verbs.obligationCounts())
+    timed('conditions', () => verbs.conditions(opened.at))
+    timed('next due', () => verbs.nextDueAt('dest1', opened.at))
+    timed('unplanned', () => verbs.unplanned(50, 'i00249990' as InstanceId))
+    timed('admit', () => opened.do('admit', [admission()]))
+    const claims = timed('claim', () => opened.do('claim', 'dest1', 50, 'me', ms(60_000)))
+    timed('settle', () => {
+      const rest = {
+        attempt: tried('DELIVERED'),
+        state: 'DELIVERED',
+        nextAttemptAt: null,
+        reason: null,
+        sentSha256: null,
+      } as const
+      return opened.do(
+        'settle',
+        claims.map(({ id, token }) => ({ delivery: id, token, ...rest })),
+      )
+    })
+    timed('plan', () => {
+      const one = admission()
+      opened.do('admit', [one])
+      return opened.do('plan', [
+        { instance: one.id, expectedVersion: 1, rulesetDigest: 'r', obligations: [forward('dest1')] },
+      ])
+    })
+    timed('rescue', () => opened.do('rescue', 'somebody else'))
+    if (process.env['KURIR_TIMINGS'] !== undefined) process.stdout.write(`${JSON.stringify(timings)} ms\n`)
+    expect(Object.entries(timings).filter(([, took]) => took > 50)).toEqual([])
+  })
+})

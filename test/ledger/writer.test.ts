@@ -1,0 +1,214 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { instant, ms } from '../../src/base/clock.ts'
+import type { InstanceId } from '../../src/ledger/ids.ts'
+import type { NewObligation } from '../../src/ledger/ledger.ts'
+import { connectReader } from '../../src/ledger/sqlite/connection.ts'
+import { DELIVERY_INSERT } from '../../src/ledger/sqlite/delivery-planning.ts'
+import { isFull } from '../../src/ledger/sqlite/writer.ts'
+import { answerOf, type OpenedWriter, openWriterHere } from './open-writer.ts'
+import { admission, forward, START } from './sample.ts'
+
+let opened: OpenedWriter
+beforeEach(async () => {
+  opened = await openWriterHere()
+})
+afterEach(() => opened[Symbol.dispose]())
+
+const instances = () => opened.db.prepare('SELECT count(*) FROM instance').pluck().get()
+const synchronous = () => opened.db.pragma('synchronous', { simple: true })
+const [NORMAL, FULL] = [1, 2]
+
+describe('a batch', () => {
+  test('is one transaction: everybody who waited is answered by one commit', () => {
+    const calls = Array.from({ length: 8 }, () => opened.call('admit', [admission()]))
+    const { answers, commit, wakes } = opened.run(...calls)
+    expect(answers.map(({ ok }) => ok)).toEqual(Array(8).fill(true))
+    expect([commit, wakes]).toEqual(['full', ['plan']])
+    expect(instances()).toBe(8)
+  })
+
+  test('a verb that fails is undone alone: its neighbours stand, and the chain has no gap', () => {
+    const good = admission()
+    const bad = { ...admission(), reception: { ...admission().reception, door: 'WINDOW' as 'DIMSE' } }
+    const calls = [[good], [admission(), bad], [admission()]].map((list) => opened.call('admit', list))
+    const { answers, commit } = opened.run(...calls)
+    expect(answers.map(({ ok }) => ok)).toEqual([true, false, true])
+    expect(commit).toBe('full')
+    expect(answers[1]).toMatchObject({ failure: { code: 'internal', retry: 'permanent' } })
+    expect(JSON.stringify(answers[1])).not.toMatch(/Canary/)
+    expect(instances()).toBe(2)
+    expect(opened.reader.verbs.auditSlice(undefined)).toMatchObject({ events: 2, firstBroken: null })
+  })
+
+  test('a verb that fails wakes nobody', () => {
+    const bad = { ...admission(), reception: { ...admission().reception, door: 'WINDOW' as 'DIMSE' } }
+    expect(opened.run(opened.call('admit', [admission(), bad])).wakes).toEqual([])
+  })
+
+  test('when SQLite has no room the whole batch fails under that name, and the next one works', () => {
+    opened.run(opened.call('admit', [admission()]))
+    const pages = opened.db.pragma('page_count', { simple: true })
+    opened.db.pragma(`max_page_count = ${pages}`)
+    const calls = Array.from({ length: 50 }, () =>
+      opened.call('admit', [{ ...admission(), header: new Uint8Array(9_000) }]),
+    )
+    const { answers, commit, wakes } = opened.run(...calls)
+    expect(commit).toBe('none')
+    expect(wakes).toEqual([])
+    for (const answer of answers)
+      expect(answer).toMatchObject({ ok: false, failure: { code: 'disk-full', retry: 'transient' } })
+    expect(instances()).toBe(1)
+    opened.db.pragma('max_page_count = 1000000')
+    expect(opened.run(opened.call('admit', [admission()])).answers[0]?.ok).toBe(true)
+    expect(opened.reader.verbs.auditSlice(undefined)).toMatchObject({ events: 2, firstBroken: null })
+  })
+
+  test('only a batch with a FULL verb in it is flushed; others ride on the next', () => {
+    expect(opened.run(opened.call('destinationNotes', 'pacs', 'x')).commit).toBe('quiet')
+    expect(synchronous()).toBe(NORMAL)
+    const mixed = [opened.call('destinationNotes', 'pacs', 'y'), opened.call('admit', [admission()])]
+    expect(opened.run(...mixed).commit).toBe('full')
+    expect(synchronous()).toBe(FULL)
+    expect(['admit', 'withdraw', 'deliveryCancel', 'tokenCreate'].every(isFull)).toBe(true)
+    expect(['plan', 'claim', 'settle', 'giveBack', 'renew', 'rescue', 'markVerified'].some(isFull)).toBe(false)
+  })
+
+  test('readers see a batch whole or not at all', () => {
+    const other = connectReader(opened.file)
+    opened.run(opened.call('admit', [admission(), admission()]))
+    expect(other.prepare('SELECT count(*) FROM instance').pluck().get()).toBe(2)
+    expect(() => other.exec('DELETE FROM mark')).toThrow()
+    other.close()
+  })
+})
+
+describe('what the schema refuses', () => {
+  function planned(): number {
+    const one = admission()
+    opened.do('admit', [one])
+    const entry = { instance: one.id, expectedVersion: 1, rulesetDigest: 'r', obligations: [forward('pacs')] }
+    opened.do('plan', [entry])
+    return 1
+  }
+  const insert = (parts: Record<string, unknown> = {}) => {
+    const row = { id: 'x', instance: 1, study: 1, destination: 'vna', round: 0, node: 'n1', state: 'READY', ...parts }
+    const { id, instance, study, destination, round, node, state } = row
+    return () =>
+      opened.db
+        .prepare(DELIVERY_INSERT)
+        .run(id, instance, study, destination, round, node, state, null, 0, '2.25.1', Buffer.alloc(32), 1, 1)
+  }
+
+  test('the same instance to the same destination in the same round, twice', () => {
+    planned()
+    expect(insert({ destination: 'pacs' })).toThrow(/UNIQUE/)
+    expect(insert({ destination: 'pacs', round: 1 })).not.toThrow()
+  })
+
+  test('a state that no list has, SENDING without a claim, an instance that is not there', () => {
+    planned()
+    expect(insert({ state: 'GONE' })).toThrow(/delivery_state/)
+    expect(insert({ state: 'SENDING' })).toThrow(/delivery_claim/)
+    expect(insert({ instance: 99 })).toThrow(/FOREIGN KEY/)
+  })
+
+  test('two rules for one destination in one decision make the decision fail, not half of it', () => {
+    const one = admission()
+    opened.do('admit', [one])
+    const twice: NewObligation[] = [forward('vna'), forward('pacs'), forward('pacs')]
+    const entry = { instance: one.id, expectedVersion: 1, rulesetDigest: 'r', obligations: twice }
+    expect(opened.run(opened.call('plan', [entry])).answers[0]).toMatchObject({ ok: false })
+    expect(opened.reader.verbs.obligationCounts()).toMatchObject({ PENDING: 0, undecided: 1 })
+  })
+})
+
+describe('bounded memory of the ledger', () => {
+  test('at most a thousand refused callers are remembered, the latest', () => {
+    const calls = Array.from({ length: 1_010 }, (_, i) => {
+      opened.at = instant(START + i)
+      return opened.call('callerRefused', `AE${i}`, 'KURIR', '10.0.0.1', 'unknown caller')
+    })
+    opened.run(...calls)
+    const rows = opened.reader.verbs.refusedCallers(5_000)
+    expect(rows).toHaveLength(1_000)
+    expect(rows[0]?.callingAe).toBe('AE1009')
+    expect(rows.at(-1)?.callingAe).toBe('AE10')
+  })
+
+  test('a caller that knocks all night is one event', () => {
+    for (let i = 0; i < 50; i++) opened.do('callerRefused', 'AE1', 'KURIR', '10.0.0.1', 'unknown caller')
+    expect(opened.reader.verbs.auditSlice(undefined).events).toBe(1)
+    expect(opened.reader.verbs.refusedCallers(5)[0]?.count).toBe(50)
+  })
+})
+
+describe('the audit trail', () => {
+  const broken = () => opened.reader.verbs.auditSlice(undefined).firstBroken
+  beforeEach(() => {
+    for (let i = 0; i < 5; i++) opened.do('admit', [admission()])
+  })
+
+  test('an altered, a removed and an exchanged event are found', () => {
+    expect(broken()).toBeNull()
+    opened.db.exec(`UPDATE audit_event SET actor = 'nobody' WHERE sequence = 4`)
+    expect(broken()).toBe(4)
+    opened.db.exec(`UPDATE audit_event SET actor = 'CT1' WHERE sequence = 4`)
+    expect(broken()).toBeNull()
+    opened.db.exec('DELETE FROM audit_event WHERE sequence = 2')
+    expect(broken()).toBe(3)
+  })
+
+  test('a chain goes on where the process before left it', () => {
+    opened.do('withdraw', 'nobody' as InstanceId, 'aborted')
+    const node = opened.db.prepare('SELECT count(DISTINCT node) FROM audit_event').pluck().get()
+    expect(node).toBe(1)
+    expect(opened.reader.verbs.auditEvent('n1', 5)).toMatchObject({ sequence: 5 })
+  })
+})
+
+describe('the write-ahead log', () => {
+  test('its size is known and a checkpoint folds it back', () => {
+    for (let i = 0; i < 20; i++) opened.do('admit', [admission()])
+    expect(opened.writer.walBytes()).toBeGreaterThan(40_000)
+    opened.writer.checkpoint('TRUNCATE')
+    expect(opened.writer.walBytes()).toBe(0)
+  })
+
+  test('the database gives pages back piece by piece', () => {
+    expect(opened.db.pragma('auto_vacuum', { simple: true })).toBe(2)
+  })
+})
+
+describe('what a verb costs in the writer', () => {
+  test('admit, plan, claim and settle of one instance each stay far below a millisecond', () => {
+    const count = 400
+    const took = { admit: 0, plan: 0, claim: 0, settle: 0 }
+    const timed = <T>(verb: keyof typeof took, act: () => T): T => {
+      const start = process.hrtime.bigint()
+      const value = act()
+      took[verb] += Number(process.hrtime.bigint() - start) / 1_000 / count
+      return value
+    }
+    const all = Array.from({ length: count }, () => admission())
+    timed('admit', () => opened.run(...all.map((one) => opened.call('admit', [one]))))
+    const entries = all.map(({ id, identity }) => {
+      const obligations = [forward('pacs', { outgoingUid: identity.sopInstanceUid })]
+      return { instance: id, expectedVersion: 1, rulesetDigest: 'r', obligations }
+    })
+    timed('plan', () => opened.do('plan', entries))
+    const claims = timed('claim', () => opened.do('claim', 'pacs', count, 'me', ms(60_000)))
+    const attempt = { startedAt: START, took: ms(1), outcome: 'DELIVERED', status: null, reason: null } as const
+    const rest = { attempt, state: 'DELIVERED', nextAttemptAt: null, reason: null, sentSha256: null } as const
+    const settled = timed('settle', () =>
+      opened.run(
+        opened.call(
+          'settle',
+          claims.map(({ id, token }) => ({ delivery: id, token, ...rest })),
+        ),
+      ),
+    )
+    expect(answerOf<string[]>(settled.answers[0])).toHaveLength(count)
+    for (const each of Object.values(took)) expect(each).toBeLessThan(700)
+    if (process.env['KURIR_TIMINGS'] !== undefined) process.stdout.write(`${JSON.stringify(took)} µs\n`)
+  })
+})
