@@ -69,16 +69,19 @@ export class Circuit {
     this.#write(() => ledger.destinationDown(destination, failures, probeAt, reason))
   }
 
-  /** Lets one probe through. */
+  /** Lets one probe through: one line, a few deliveries. */
   tryAgain(): void {
     if (this.#state === 'open') this.#state = 'half-open'
   }
 
-  /** The destination answered as one that works. */
-  succeed(): void {
+  /**
+   * The destination answered as one that works. An echo proves less than a delivery: a destination that answers it and then
+   * takes nothing rests longer each time.
+   */
+  succeed(proof: 'echo' | 'delivery'): void {
+    if (proof === 'delivery') this.#failures = 0
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#failures = 0
     const { ledger, destination, log } = this.#deps
     log.info('destination-up', { destination })
     this.#write(() => ledger.destinationUp(destination))

@@ -30,7 +30,11 @@ export interface DimseSenderOptions {
 
 export interface DimseSenderDeps {
   /** Asks the destination for an association. Never rejects for what a peer does. */
-  readonly request: (callingAe: AeTitle, contexts: readonly ProposedContext[]) => Promise<ConnectOutcome>
+  readonly request: (
+    callingAe: AeTitle,
+    contexts: readonly ProposedContext[],
+    signal: AbortSignal,
+  ) => Promise<ConnectOutcome>
   /** The same data set with its VRs said or left out (PS3.5 A.1, A.2), pixels untouched. */
   readonly reencode: (
     source: AsyncIterable<Uint8Array>,
@@ -38,6 +42,8 @@ export interface DimseSenderDeps {
     to: TransferSyntaxUid,
   ) => AsyncIterable<Uint8Array>
   readonly notes: DestinationNotes
+  /** Called when a line closes, so that what the notes learnt can be written down. */
+  readonly noted: () => void
 }
 
 const VERIFICATION = parseUid<SopClassUid>('1.2.840.10008.1.1')
@@ -63,7 +69,11 @@ export class DimseSender implements Sender {
     this.#deps = deps
   }
 
-  async connect(first: ClaimedDelivery, others: readonly ClaimedDelivery[]): Promise<Connected> {
+  async connect(
+    first: ClaimedDelivery,
+    others: readonly ClaimedDelivery[],
+    signal: AbortSignal,
+  ): Promise<Connected> {
     const callingAe = this.#callingAe(first)
     const sharing = others.filter((other) => this.#callingAe(other) === callingAe)
     const needs = [first, ...sharing].map(needOf).filter((need) => need !== undefined)
@@ -75,7 +85,7 @@ export class DimseSender implements Sender {
     if (plan.contexts.length === 0) {
       return { kind: 'line', line: new StoreLine({ ...line, covered: new Set(needs.map(needKey)) }, undefined) }
     }
-    const outcome = await this.#deps.request(callingAe, plan.contexts)
+    const outcome = await this.#deps.request(callingAe, plan.contexts, signal)
     if (outcome.kind === 'established') {
       return { kind: 'line', line: new StoreLine(line, outcome.association) }
     }
@@ -86,11 +96,11 @@ export class DimseSender implements Sender {
     return this.#callingAe(one) === this.#callingAe(other)
   }
 
-  async probe(): Promise<Unreachable | undefined> {
+  async probe(signal: AbortSignal): Promise<Unreachable | undefined> {
     const transferSyntax = IMPLICIT_VR_LITTLE_ENDIAN.uid
     if (VERIFICATION === undefined) return { scope: 'destination', reason: 'internal' }
     const contexts = [{ abstractSyntax: VERIFICATION, transferSyntaxes: [transferSyntax] }]
-    const outcome = await this.#deps.request(this.#options.callingAe, contexts)
+    const outcome = await this.#deps.request(this.#options.callingAe, contexts, signal)
     if (outcome.kind !== 'established') return judgeConnect(outcome, false)
     const { association } = outcome
     // Who refuses Verification but opened the association is there all the same.
@@ -161,6 +171,7 @@ class StoreLine implements Line {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#options.deps.noted()
     await this.#association?.release()
   }
 

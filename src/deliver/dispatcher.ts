@@ -66,6 +66,7 @@ export class Dispatcher implements Service {
   readonly #events = new Wakes()
   readonly #lanes = new Map<Lane, Promise<void>>()
   readonly #stop = new AbortController()
+  readonly #deadline = new AbortController()
   #signal: AbortSignal
   #running: Promise<unknown> | undefined
   #lingering = 0
@@ -92,8 +93,8 @@ export class Dispatcher implements Service {
 
   /** Asks at an operator's word whether somebody is there; if so, a resting destination is tried at once. */
   async verify(): Promise<Unreachable | undefined> {
-    const why = await this.#deps.route().sender.probe()
-    if (why === undefined) this.#tryAgain()
+    const why = await this.#deps.route().sender.probe(this.#deadline.signal)
+    if (why === undefined) this.#echoed()
     return why
   }
 
@@ -105,9 +106,7 @@ export class Dispatcher implements Service {
   /** Stops claiming, lets what is on its way finish within the grace, and returns the rest uncounted. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
-    const timer = this.#deps.clock.after(this.#deps.grace ?? GRACE, () => {
-      for (const lane of this.#lanes.keys()) lane.abort()
-    })
+    const timer = this.#deps.clock.after(this.#deps.grace ?? GRACE, () => this.#deadline.abort())
     await this.#running
     await Promise.all(this.#lanes.values())
     timer.cancel()
@@ -151,11 +150,18 @@ export class Dispatcher implements Service {
     const rested = this.#deps.clock.sleep(this.#circuit.rest, either).catch(() => {})
     await Promise.race([rested, this.#events.next('try-again', either)])
     over.abort()
-    if (this.#signal.aborted) return
+    if (this.#signal.aborted || !this.#circuit.isOpen) return
     const { sender, verifies } = this.#deps.route()
     this.#circuit.tryAgain()
-    const why = verifies ? await sender.probe() : undefined
+    if (!verifies) return
+    const why = await sender.probe(this.#deadline.signal)
     if (why !== undefined) this.#circuit.fail(why.reason)
+    else this.#echoed()
+  }
+
+  #echoed(): void {
+    this.#circuit.succeed('echo')
+    this.#events.wake('try-again')
   }
 
   #tryAgain(): void {
@@ -209,6 +215,7 @@ export class Dispatcher implements Service {
     hopper: this.#hopper,
     sender: () => this.#deps.route().sender,
     open: (delivery) => this.#deps.open(delivery),
+    deadline: this.#deadline.signal,
     mayTake: () => this.#mayTake(),
     isOurs: (delivery) => this.#deps.queue.isOurs(delivery),
     took: () => {
@@ -225,7 +232,9 @@ export class Dispatcher implements Service {
     const over = new AbortController()
     const timer = this.#deps.clock.after(this.#deps.linger ?? LINGER, () => over.abort())
     this.#lingering += 1
-    await this.#events.next('work', AbortSignal.any([this.#signal, over.signal]))
+    const either = AbortSignal.any([this.#signal, over.signal])
+    // A wake may be about work that another lane has taken since.
+    while (this.#hopper.size === 0 && this.#mayTake() && !either.aborted) await this.#events.next('work', either)
     this.#lingering -= 1
     timer.cancel()
     return this.#hopper.size > 0
@@ -286,9 +295,9 @@ export class Dispatcher implements Service {
 
   #answered(): void {
     this.#lostInARow = 0
-    if (!this.#circuit.isHalfOpen) return
-    this.#circuit.succeed()
-    this.#events.wake('low')
+    const wasHalfOpen = this.#circuit.isHalfOpen
+    if (!this.#circuit.isOpen) this.#circuit.succeed('delivery')
+    if (wasHalfOpen) this.#events.wake('low')
   }
 
   #destinationFailed(reason: string): void {

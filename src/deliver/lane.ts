@@ -16,6 +16,8 @@ export interface LaneOwner {
   /** False: stop taking, the destination rests or we are stopping. */
   mayTake(): boolean
   isOurs(delivery: ClaimedDelivery): boolean
+  /** Fires when what is still going on must end at once. */
+  readonly deadline: AbortSignal
   /** Some were taken out of the hopper. */
   took(): void
   tried(delivery: ClaimedDelivery, sent: Sent, tried: Tried): void
@@ -33,6 +35,7 @@ export interface LaneOwner {
  */
 export class Lane {
   readonly #owner: LaneOwner
+  readonly #abort = (): void => this.#line?.abort()
   #sender: Sender | undefined
   #line: Line | undefined
   #next: Outgoing | undefined
@@ -43,6 +46,7 @@ export class Lane {
 
   /** Resolves when the lane has ended and its line is closed. */
   async run(): Promise<void> {
+    this.#owner.deadline.addEventListener('abort', this.#abort)
     try {
       while (this.#owner.mayTake()) {
         const outgoing = this.#next ?? this.#take()
@@ -54,12 +58,8 @@ export class Lane {
       if (this.#next !== undefined) this.#leave(this.#next)
       this.#next = undefined
       await this.#close()
+      this.#owner.deadline.removeEventListener('abort', this.#abort)
     }
-  }
-
-  /** Gives up the instance on its way, at once. */
-  abort(): void {
-    this.#line?.abort()
   }
 
   async #work(outgoing: Outgoing): Promise<void> {
@@ -83,7 +83,7 @@ export class Lane {
     if (current?.isOpen && sender === this.#sender && current.suits(delivery)) return current
     await this.#close()
     const { startedAt, from } = this.#begin()
-    const connected = await sender.connect(delivery, this.#owner.hopper.waiting)
+    const connected = await sender.connect(delivery, this.#owner.hopper.waiting, this.#owner.deadline)
     if (connected.kind === 'line') {
       this.#sender = sender
       this.#line = connected.line

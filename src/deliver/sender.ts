@@ -27,10 +27,10 @@ export type Connected = { readonly kind: 'line'; readonly line: Line } | ({ read
 export interface Sender {
   /** At most this many lines at once. */
   readonly lines: number
-  /** Opens a line for `first`, and for as many of `others` as fit on it. */
-  connect(first: ClaimedDelivery, others: readonly ClaimedDelivery[]): Promise<Connected>
+  /** Opens a line for `first`, and for as many of `others` as fit on it. The signal ends the try, and the line, at once. */
+  connect(first: ClaimedDelivery, others: readonly ClaimedDelivery[], signal: AbortSignal): Promise<Connected>
   /** Whether a line for one delivery is no word on another: what a refusal of it would not say about the rest. */
   sharesLine(one: ClaimedDelivery, other: ClaimedDelivery): boolean
   /** Looks whether somebody is there; undefined when somebody is. */
-  probe(): Promise<Unreachable | undefined>
+  probe(signal: AbortSignal): Promise<Unreachable | undefined>
 }
