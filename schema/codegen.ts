@@ -66,7 +66,7 @@ const config = {
 }
 
 /** What `src/admin/generated.ts` should hold. */
-export async function generate(): Promise<string> {
+async function generate(): Promise<string> {
   const sdl = readSdl()
   const code = await codegen({
     filename: 'src/admin/generated.ts',

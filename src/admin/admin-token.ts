@@ -6,7 +6,7 @@ import { Secret } from '../base/secret.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 
 /** The first token, in the data directory. */
-export const ADMIN_TOKEN_FILE = 'admin-token'
+const ADMIN_TOKEN_FILE = 'admin-token'
 
 type Tokens = Pick<Ledger, 'tokenCreate' | 'tokenGrant' | 'tokens'>
 

@@ -3,7 +3,7 @@ import { badInput } from './bad-input.ts'
 
 /** Rows of a page when the caller does not say. */
 export const PAGE_DEFAULT = 50
-export const PAGE_LARGEST = 200
+const PAGE_LARGEST = 200
 
 /** The arguments of every connection. */
 export interface PageArgs {

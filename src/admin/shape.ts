@@ -17,7 +17,7 @@ import {
 import { PAGE_DEFAULT } from './paging.ts'
 
 /** How large one operation is, fragments spread out; of a document with several, the largest. */
-export interface Shape {
+interface Shape {
   /** Levels of fields. Introspection is not counted: graphql-js limits it by a rule of its own. */
   depth: number
   fields: number
@@ -30,7 +30,7 @@ export interface Shape {
 }
 
 /** What an operation may not exceed. */
-export const SHAPE_LIMITS: Shape = {
+const SHAPE_LIMITS: Shape = {
   depth: 12,
   fields: 500,
   aliases: 20,

@@ -38,7 +38,7 @@ export interface ListenerLimits {
   readonly parameter: number
 }
 
-export const LISTENER_LIMITS: ListenerLimits = {
+const LISTENER_LIMITS: ListenerLimits = {
   headers: ms(10_000),
   request: ms(60_000),
   silence: ms(60_000),

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyReply } from 'fastify'
 
 /** The body of every answer that is not what was asked for. `correlation_id` stands in the log beside what happened. */
-export interface Refusal {
+interface Refusal {
   readonly status: 'error'
   readonly message: string
   readonly correlation_id: string

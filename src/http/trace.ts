@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Clock, elapsed, type Milliseconds, type Monotonic } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { refuse } from './refusal.ts'
 
 interface TraceDeps {
   readonly clock: Clock
@@ -17,6 +18,9 @@ export function traceRequests(server: FastifyInstance, deps: TraceDeps, linger: 
     started.set(request, deps.clock.monotonic())
     reply.header('x-correlation-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
+    // RFC 9112 3.2: what is no host is answered 400, before anything builds an address of it.
+    if (!URL.canParse(`http://${request.headers.host}/`)) return refuse(reply, 400)
+    return undefined
   })
   server.addHook('onSend', async (request, reply) => {
     // Closing under a caller that still sends would reset the connection and take the answer with it.

@@ -73,9 +73,7 @@ if (built) {
       await shot(page, 'documentation')
       expect(foreign).toEqual([])
       expect(problems).toEqual([])
-      expect(await page.evaluate('JSON.stringify(localStorage) + JSON.stringify(sessionStorage)')).not.toContain(
-        'VIEWER',
-      )
+      expect(await page.evaluate('JSON.stringify(localStorage) + JSON.stringify(sessionStorage)')).toBe('{}{}')
     },
     60_000,
   )

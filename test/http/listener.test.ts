@@ -53,6 +53,7 @@ test('an error is a status, a sentence and a correlation id that the log knows, 
 
 test.each([
   ['an address that is not there', 'GET /nothing/CANARY HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 404],
+  ['a host that is none', 'GET /echo/1 HTTP/1.1\r\nHost: [CANARY\r\nConnection: close\r\n\r\n', 400],
   ['an address that cannot be decoded', 'GET /echo/%E0%A4%A HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400],
   [
     'a parameter that is too long',

@@ -21,8 +21,8 @@ export function SignIn({ url, onToken }) {
       <button type="submit">Open the playground</button>
       <p role="alert">{problem}</p>
       <p className="hint">
-        The first one is in the file <code>admin-token</code> of the data directory. It is forgotten when this page is
-        closed.
+        The first token is in the file <code>admin-token</code> of the data directory. What you type here is forgotten
+        when the page is closed.
       </p>
     </form>
   )
