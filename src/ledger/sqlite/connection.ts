@@ -38,6 +38,21 @@ export function connectReader(file: string): Connection {
   })
 }
 
+/** Up to this size a database is looked through at every start: well under a second. Larger ones are for `doctor`. */
+const LOOKED_THROUGH_BYTES = 256 * 1024 * 1024
+
+/**
+ * Looks for damage in a database that is small enough to be read whole.
+ *
+ * @throws KurirError `disk-io`, permanent, when a page contradicts the others
+ */
+export function refuseDamaged(db: Connection): void {
+  const bytes = Number(db.pragma('page_count', { simple: true })) * Number(db.pragma('page_size', { simple: true }))
+  if (bytes > LOOKED_THROUGH_BYTES) return
+  if (db.pragma('quick_check(1)', { simple: true }) === 'ok') return
+  throw asLedgerFailure({ code: 'SQLITE_CORRUPT' })
+}
+
 /** @throws KurirError `sqlite-too-old` */
 export function refuseOldSqlite(version: string): void {
   const parts = version.split('.').map(Number)

@@ -1,6 +1,6 @@
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../base/clock.ts'
-import { connectWriter } from './connection.ts'
+import { connectWriter, refuseDamaged } from './connection.ts'
 import { type GatherPort, gathering, SIGNALS } from './gather.ts'
 import { migrateLedger } from './migrate.ts'
 import type { Call, FromWriter, WriterStart } from './protocol.ts'
@@ -21,6 +21,7 @@ const LOOK_EVERY = 64
 async function open(): Promise<Writer | undefined> {
   try {
     const db = connectWriter(start.file)
+    refuseDamaged(db)
     await migrateLedger(db, start.file, start.migrations)
     mendClock(db, start.at)
     const writer = openWriter(db, start)
