@@ -73,11 +73,23 @@ export function createListener(settings: ListenerSettings, deps: ListenerDeps): 
   const server = createFastify(settings, limits, deps)
   traceRequests(server, deps, limits.linger)
   answerErrors(server, deps.log)
+  closeBehindAnswers(server)
   return {
     server,
     listen: () => listen(server, settings),
     [Symbol.asyncDispose]: () => drain(server, deps.clock, limits.drain),
   }
+}
+
+/** While we stop, a connection ends with its answer: kept alive, it would be waited for until the drain limit. */
+function closeBehindAnswers(server: FastifyInstance): void {
+  let closing = false
+  server.addHook('preClose', async () => {
+    closing = true
+  })
+  server.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close')
+  })
 }
 
 function createFastify(settings: ListenerSettings, limits: ListenerLimits, deps: ListenerDeps): FastifyInstance {

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { createMetrics, type MetricsRegistry } from '../../src/admin/metrics.ts'
 import { type AdminSettings, createAdminServer } from '../../src/admin/server.ts'
 import type { DestinationSource, HealthReport, HealthSource, Reload, RulesetSource } from '../../src/admin/sources.ts'
-import { instant, ms, systemClock } from '../../src/base/clock.ts'
+import { type Clock, instant, ms, systemClock } from '../../src/base/clock.ts'
 import { idsFrom } from '../../src/base/id.ts'
 import type { Log, LogFields } from '../../src/base/log.ts'
 import { Secret } from '../../src/base/secret.ts'
@@ -49,6 +49,7 @@ export class ReadableLog implements Log {
 export class TestDestinations implements DestinationSource {
   readonly reachable = new Set<string>(['ARCHIVE'])
   hangs = false
+  readonly asked = Promise.withResolvers<void>()
 
   names = (): readonly string[] => ['ARCHIVE', 'outbox', 'unset']
 
@@ -57,9 +58,10 @@ export class TestDestinations implements DestinationSource {
     return name === 'outbox' ? ({ kind: 'FOLDER', address: 'outbox/' } as const) : undefined
   }
 
-  async verify(name: string, signal: AbortSignal) {
+  async verify(name: string) {
+    this.asked.resolve()
     if (this.hangs) {
-      await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      await new Promise(() => undefined)
     }
     const reached = this.reachable.has(name)
     return { reached, took: ms(7), reason: reached ? null : 'connection-refused' }
@@ -97,6 +99,8 @@ export interface AdminFixture extends AsyncDisposable {
   readonly port: number
   readonly dir: string
   readonly ledger: Ledger
+  /** Stops the server; the ledger stays open. */
+  stop(): PromiseLike<void>
   readonly destinations: TestDestinations
   readonly rulesets: TestRulesets
   readonly health: TestHealth
@@ -118,6 +122,7 @@ export type Tweak = (ledger: Ledger) => Ledger
 export async function startAdmin(
   settings: Partial<AdminSettings> = {},
   tweak: Tweak = (ledger) => ledger,
+  clock: Clock = systemClock,
 ): Promise<AdminFixture> {
   const stack = new AsyncDisposableStack()
   const dir = await mkdtemp(path.join(tmpdir(), 'kurir-admin-'))
@@ -138,13 +143,23 @@ export async function startAdmin(
   const server = stack.use(
     await createAdminServer(
       { host: '127.0.0.1', port: 0, playgroundDir: path.join(dir, 'playground'), ...settings },
-      { ...parts, ledger: tweak(ledger), metrics, clock: systemClock, newId: idsFrom(systemClock) },
+      { ...parts, ledger: tweak(ledger), metrics, clock, newId: idsFrom(systemClock) },
     ),
   )
   const port = await server.listen()
   const url = `http://127.0.0.1:${port}`
   const ask = (query: string, variables: object = {}, token = 'ADMIN_PHI') => post(url, { query, variables }, token)
-  return { url, port, dir, ledger, metrics, ...parts, ask, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  return {
+    url,
+    port,
+    dir,
+    ledger,
+    metrics,
+    ...parts,
+    ask,
+    stop: () => server[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
 }
 
 /** The token's text is its name: a test can then say as whom it asks. */

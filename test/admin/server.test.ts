@@ -6,6 +6,7 @@ import { ensureAdminToken } from '../../src/admin/admin-token.ts'
 import { ms, systemClock } from '../../src/base/clock.ts'
 import { Secret } from '../../src/base/secret.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts'
+import { TestClock } from '../support/test-clock.ts'
 import { type AdminFixture, startAdmin } from './admin-fixture.ts'
 import { admit, attempt, plan } from './admissions.ts'
 
@@ -89,4 +90,22 @@ test('a first start leaves an administrator’s token that only its owner can re
   await writeFile(file, `${'f'.repeat(43)}\n`)
   expect(await ensureAdminToken(ledger, dir)).toBe(file)
   expect(await ledger.tokenGrant(new Secret('f'.repeat(43)))).toMatchObject({ roles: ['ADMIN', 'PHI_READER'] })
+})
+
+test('a destination that does not answer is given up after a while, and at once when the admin stops', async () => {
+  const clock = new TestClock()
+  const verify =
+    'mutation { destinationVerify(input: { name: "ARCHIVE" }) { ... on DestinationVerifySuccess { reason } } }'
+  const slow = stack.use(await startAdmin({}, undefined, clock))
+  slow.destinations.hangs = true
+  const asked = slow.ask(verify)
+  await slow.destinations.asked.promise
+  await clock.advance(15_000)
+  expect((await asked).data.destinationVerify).toEqual({ reason: 'timeout' })
+  const stopped = await start()
+  stopped.destinations.hangs = true
+  const cut = stopped.ask(verify)
+  await stopped.destinations.asked.promise
+  await stopped.stop()
+  expect((await cut).data.destinationVerify).toEqual({ reason: 'aborted' })
 })

@@ -142,7 +142,9 @@ test('stopping lets an open request finish and takes no new one', async () => {
   await expect(fetch(url)).rejects.toThrow()
   leave.resolve()
   expect(await (await open).text()).toBe('finished')
+  const from = performance.now()
   await stopped
+  expect(performance.now() - from).toBeLessThan(5_000)
 })
 
 test('stopping waits no longer than its limit for one that hangs', async () => {

@@ -42,11 +42,16 @@ async function verify(name: string, { destinations, clock, stopping }: AdminCont
   const limit = new AbortController()
   const from = clock.monotonic()
   const timer = clock.after(ms(VERIFY_LIMIT_MS), () => limit.abort())
+  const signal = AbortSignal.any([limit.signal, stopping])
+  const over = Promise.withResolvers<never>()
+  signal.addEventListener('abort', () => over.reject(signal.reason), { once: true })
   try {
-    return await destinations.verify(name, AbortSignal.any([limit.signal, stopping]))
+    // The limit holds also for a sender that looks at the signal late.
+    return await Promise.race([destinations.verify(name, signal), over.promise])
   } catch (error) {
-    if (!limit.signal.aborted) throw error
-    return { reached: false, took: elapsed(from, clock.monotonic()), reason: 'timeout' }
+    if (!limit.signal.aborted && !stopping.aborted) throw error
+    const reason = stopping.aborted ? 'aborted' : 'timeout'
+    return { reached: false, took: elapsed(from, clock.monotonic()), reason }
   } finally {
     timer.cancel()
   }
