@@ -1,5 +1,5 @@
-import type { ProposedContext } from '../dimse/association.ts'
 import type { SopClassUid, TransferSyntaxUid } from '../dicom/uid.ts'
+import type { ProposedContext } from '../dimse/association.ts'
 import { candidates, type TransferSyntaxChoice } from './transfer-syntax-choice.ts'
 
 /** What an instance needs of an association: its SOP class, in the transfer syntax it was received in. */

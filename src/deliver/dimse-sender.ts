@@ -69,11 +69,7 @@ export class DimseSender implements Sender {
     this.#deps = deps
   }
 
-  async connect(
-    first: ClaimedDelivery,
-    others: readonly ClaimedDelivery[],
-    signal: AbortSignal,
-  ): Promise<Connected> {
+  async connect(first: ClaimedDelivery, others: readonly ClaimedDelivery[], signal: AbortSignal): Promise<Connected> {
     const callingAe = this.#callingAe(first)
     const sharing = others.filter((other) => this.#callingAe(other) === callingAe)
     const needs = [first, ...sharing].map(needOf).filter((need) => need !== undefined)
@@ -194,7 +190,10 @@ class StoreLine implements Line {
     const { sha256, maybeTaken, delivery } = outgoing
     if (sha256 === null) outgoing.discard()
     if (outcome.kind !== 'answered') return { verdict: judgeLost(outcome), sha256 }
-    return { verdict: judgeStoreStatus(outcome.status, { maybeTaken, attempts: delivery.attempts, othersTaken }), sha256 }
+    return {
+      verdict: judgeStoreStatus(outcome.status, { maybeTaken, attempts: delivery.attempts, othersTaken }),
+      sha256,
+    }
   }
 
   #contextOf(need: Need): PresentationContext | undefined {

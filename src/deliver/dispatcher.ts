@@ -265,7 +265,13 @@ export class Dispatcher implements Service {
       if (!this.#signal.aborted) this.#destinationFailed(why.reason)
       return
     }
-    const verdict = { state: 'READY', scope: 'association', retry: 'transient', reason: why.reason, status: null } as const
+    const verdict = {
+      state: 'READY',
+      scope: 'association',
+      retry: 'transient',
+      reason: why.reason,
+      status: null,
+    } as const
     for (const delivery of [first, ...sharers]) this.#settle(delivery, { verdict, sha256: null }, tried)
     this.#answered()
   }

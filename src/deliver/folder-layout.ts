@@ -19,7 +19,9 @@ export function safeName(value: string): string {
   if (plain === '') return '_'
   if (plain.length <= LONGEST_VALUE) return plain
   const digest = createHash('sha256').update(value).digest('hex').slice(0, 12)
-  return `${Array.from(plain).slice(0, LONGEST_VALUE - 13).join('')}-${digest}`
+  return `${Array.from(plain)
+    .slice(0, LONGEST_VALUE - 13)
+    .join('')}-${digest}`
 }
 
 /**
@@ -29,13 +31,15 @@ export function safeName(value: string): string {
  */
 export function fillLayout(layout: string, header: Header, outgoingUid: string): readonly string[] {
   return layout.split('/').map((step) => {
-    const filled = step.replace(/\{([^{}]*)\}/g, (_, keyword: string) => safeName(valueOf(header, keyword, outgoingUid)))
+    const filled = step.replace(/\{([^{}]*)\}/g, (_, keyword: string) =>
+      safeName(attributeOf(header, keyword, outgoingUid)),
+    )
     // The fixed text is the site's own; only what values may have made of it is looked at again.
     return filled === '.' || filled === '..' ? '_' : filled
   })
 }
 
-function valueOf(header: Header, keyword: string, outgoingUid: string): string {
+function attributeOf(header: Header, keyword: string, outgoingUid: string): string {
   if (keyword === 'SOPInstanceUID') return outgoingUid
   const entry = lookUpKeyword(keyword)
   return entry === undefined ? '' : (header.text(entry.tag) ?? '')

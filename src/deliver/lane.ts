@@ -91,9 +91,7 @@ export class Lane {
     }
     outgoing.discard()
     const sharers =
-      connected.scope === 'destination'
-        ? []
-        : this.#owner.hopper.takeAll((other) => sender.sharesLine(delivery, other))
+      connected.scope === 'destination' ? [] : this.#owner.hopper.takeAll((other) => sender.sharesLine(delivery, other))
     const tried = { startedAt, took: elapsed(from, this.#owner.clock.monotonic()) }
     this.#owner.unreached(delivery, sharers, connected, tried)
     return undefined

@@ -21,7 +21,9 @@ export interface Line extends AsyncDisposable {
   abort(): void
 }
 
-export type Connected = { readonly kind: 'line'; readonly line: Line } | ({ readonly kind: 'unreachable' } & Unreachable)
+export type Connected =
+  | { readonly kind: 'line'; readonly line: Line }
+  | ({ readonly kind: 'unreachable' } & Unreachable)
 
 /** Reaches one destination as it is configured. Made anew when its configuration changes. */
 export interface Sender {

@@ -2,7 +2,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { AeTitle } from '../dicom/ae-title.ts'
 import { parseAeTitle } from '../dicom/ae-title.ts'
 import type { ConnectOutcome, ProposedContext } from '../dimse/association.ts'
-import type { DimseOptions, Reach, TlsFiles } from '../rules/destination.ts'
+import type { DimseOptions, Reach } from '../rules/destination.ts'
 import type { DestinationNotes } from './destination-notes.ts'
 import { DimseSender, type DimseSenderDeps } from './dimse-sender.ts'
 import type { Unreachable } from './failure-scope.ts'
@@ -10,6 +10,9 @@ import { FolderSender } from './folder-sender.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Connected, Line, Sender, Sent } from './sender.ts'
 import type { Verdict } from './verdict.ts'
+
+/** Files only: what they hold is never in the rules. */
+export type TlsFiles = NonNullable<DimseOptions['tls']>
 
 /** One call of `dimse/requestor.ts`, with what the process knows already bound. */
 export interface CallTo {
@@ -63,7 +66,8 @@ function createDimseSender(
   const { ae, tls, associations, transferSyntax } = options
   const calledAe = parseAeTitle(ae.aeTitle)
   const borrowsCallingAe = options.callingAe === '{calling_ae}'
-  const callingAe = borrowsCallingAe || options.callingAe === undefined ? deps.callingAe : parseAeTitle(options.callingAe)
+  const callingAe =
+    borrowsCallingAe || options.callingAe === undefined ? deps.callingAe : parseAeTitle(options.callingAe)
   if (calledAe === undefined || callingAe === undefined) return new UnreachableSender('not-configured')
   const request: DimseSenderDeps['request'] = async (calling, contexts, signal) => {
     const call = { host: ae.host, port: ae.port, callingAe: calling, calledAe, contexts, signal }
@@ -75,7 +79,10 @@ function createDimseSender(
     }
   }
   const { reencode } = deps
-  return new DimseSender({ associations, transferSyntax, borrowsCallingAe, callingAe }, { request, reencode, notes, noted })
+  return new DimseSender(
+    { associations, transferSyntax, borrowsCallingAe, callingAe },
+    { request, reencode, notes, noted },
+  )
 }
 
 /** Rests until the configuration is completed; nothing is lost or counted meanwhile. */

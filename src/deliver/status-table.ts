@@ -47,7 +47,10 @@ const OUT_OF_RESOURCES = resting('out-of-resources', again('object', 'out-of-res
 const EXACT: ReadonlyMap<number, Row> = new Map<number, Row>([
   [0x0000, delivered(null)],
   [0x0110, again('object', 'processing-failure')],
-  [0x0111, (context) => (context.maybeTaken ? delivered('already-there') : rejected('duplicate-sop-instance'))(context)],
+  [
+    0x0111,
+    (context) => (context.maybeTaken ? delivered('already-there') : rejected('duplicate-sop-instance'))(context),
+  ],
   [0x0117, rejected('invalid-sop-instance')],
   [0x0122, rejected('sop-class-not-supported')],
   [0x0124, resting('not-authorized', rejected('not-authorized'))],
