@@ -46,6 +46,7 @@ async function verify(name: string, { destinations, clock, stopping }: AdminCont
   const over = Promise.withResolvers<never>()
   signal.addEventListener('abort', () => over.reject(signal.reason), { once: true })
   try {
+    signal.throwIfAborted()
     // The limit holds also for a sender that looks at the signal late.
     return await Promise.race([destinations.verify(name, signal), over.promise])
   } catch (error) {
