@@ -13,7 +13,7 @@ import {
 import { checkLayout } from './layout.ts'
 
 /** Files only: what they hold is never in the rules. */
-interface TlsFiles {
+export interface TlsFiles {
   readonly caFile?: string | undefined
   readonly certFile?: string | undefined
   readonly keyFile?: string | undefined
@@ -142,17 +142,23 @@ export const destinationShape = {
 export const KINDS = ['dimse', 'folder'] as const
 
 export function reachDimse(options: z.output<typeof dimseSchema>): Reach {
-  const choice = options.transfer_syntax ?? 'default'
   const tls = options.tls
   const dimse: DimseOptions = {
     ae: options.ae,
     callingAe: options.calling_ae,
     associations: options.associations ?? DEFAULT_ASSOCIATIONS,
-    transferSyntax: choice === 'default' || choice === 'as_received' || Array.isArray(choice) ? choice : [choice],
+    transferSyntax: choiceOf(options.transfer_syntax ?? 'default'),
     tls: tls === undefined ? undefined : { caFile: tls.ca_file, certFile: tls.cert_file, keyFile: tls.key_file },
   }
   return { kind: 'dimse', dimse }
 }
+
+// One syntax may be written without the brackets of a list.
+const choiceOf = (
+  choice: 'default' | 'as_received' | TransferSyntaxUid | readonly TransferSyntaxUid[],
+): TransferSyntaxChoice => (typeof choice === 'string' && isWord(choice) ? choice : [choice].flat())
+
+const isWord = (choice: string): choice is 'default' | 'as_received' => choice === 'default' || choice === 'as_received'
 
 export const reachFolder = (options: z.output<typeof folderSchema>): Reach => ({
   kind: 'folder',

@@ -1,5 +1,5 @@
 import { KurirError } from '../base/failure.ts'
-import { SETTINGS, type SettingEntry, type Settings } from './table.ts'
+import { type FreeMark, SETTINGS, type SettingEntry, type Settings } from './table.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -42,6 +42,10 @@ function unknownNames(environment: Environment): SettingProblem[] {
     .filter((name) => name.startsWith('KURIR_') && !known.has(name) && !NOT_SETTINGS.has(name))
     .map((name) => ({ variable: name, message: `${name} is not a setting; "kurir settings" lists them all` }))
 }
+
+/** The bytes that are to stay free on a volume of that size. */
+export const freeBytesLeast = (mark: FreeMark, totalBytes: number): number =>
+  'bytes' in mark ? mark.bytes : mark.share * totalBytes
 
 /** One line of `kurir settings`. */
 export interface SettingLine {

@@ -2,12 +2,12 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { readFileMeta } from '../../src/dicom/file-meta.ts'
+import { findFileMeta } from '../../src/dicom/file-meta.ts'
 
 /** The data set's bytes of a Part 10 file. */
 export function dataSetOf(file: Buffer): Buffer {
-  const read = readFileMeta(file)
-  if ('problem' in read) throw new Error(`no file meta: ${read.problem}`)
+  const read = findFileMeta(file, true)
+  if (read.outcome !== 'found') throw new Error('not a Part 10 file')
   return file.subarray(read.dataSetOffset)
 }
 

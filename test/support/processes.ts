@@ -80,6 +80,8 @@ export interface KurirProcess extends AsyncDisposable {
   readonly dataDir: string
   /** Every line it logged so far, parsed. */
   readonly lines: readonly Readonly<Record<string, unknown>>[]
+  /** What it wrote to stderr. */
+  readonly complaints: readonly string[]
   /** Resolves with the first line of that event, already logged or still to come. */
   logged(event: string): Promise<Readonly<Record<string, unknown>>>
   kill(): Promise<void>
@@ -129,6 +131,7 @@ export async function startKurir(options: KurirOptions): Promise<KurirProcess> {
   return {
     child,
     lines,
+    complaints,
     logged,
     dataDir: options.dataDir,
     dicomPort: Number(ready['dicomPort']),

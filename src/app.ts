@@ -1,0 +1,179 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ensureAdminToken } from './admin/admin-token.ts'
+import { createMetrics } from './admin/metrics.ts'
+import { createAdminServer } from './admin/server.ts'
+import { Callers } from './app/callers.ts'
+import { deliveryParts } from './app/deliveries.ts'
+import { DeclaredDestinations } from './app/destinations.ts'
+import { Health } from './app/health.ts'
+import { LEDGER_FILE, NODE, SPOOL_FOLDER } from './app/names.ts'
+import { rulesetSource } from './app/ruleset-source.ts'
+import { ownVersion } from './app/version.ts'
+import { systemClock } from './base/clock.ts'
+import { idsFrom } from './base/id.ts'
+import type { Log } from './base/log.ts'
+import { random } from './base/random.ts'
+import { Dispatchers } from './deliver/dispatchers.ts'
+import type { AeTitle } from './dicom/ae-title.ts'
+import type { SopClassUid } from './dicom/uid.ts'
+import type { StoreHandler } from './dimse/handler.ts'
+import { createDimseServer } from './dimse/server.ts'
+import { createDimseDoor } from './ingest/dimse-door.ts'
+import { lockDirectory } from './ledger/sqlite/directory-lock.ts'
+import { openSqliteLedger } from './ledger/sqlite/open.ts'
+import { Planner } from './plan/planner.ts'
+import { LedgerQueue } from './queue/queue.ts'
+import { RulesInForce } from './reload.ts'
+import { type Environment, freeBytesLeast } from './settings/settings.ts'
+import type { Settings } from './settings/table.ts'
+import { DiskBlobStore } from './spool/disk-blob-store.ts'
+import { recoverSpool } from './spool/recovery.ts'
+import { Spool } from './spool/spool.ts'
+
+export interface AppOptions {
+  readonly settings: Settings
+  readonly environment: Environment
+  readonly log: Log
+}
+
+/** Where the doors ended up: what port 0 became. */
+export interface OpenPorts {
+  readonly dicomPort: number
+  readonly adminPort: number
+}
+
+/** The whole of Kurir. Disposing it closes the doors first and the ledger last. */
+export interface App extends AsyncDisposable {
+  /** Recovers, starts everything upward and opens the doors. */
+  start(): Promise<OpenPorts>
+  /** Reads the rules again, as SIGHUP asks. */
+  reload(): void
+}
+
+const PLAYGROUND = fileURLToPath(new URL('../node_modules/.cache/kurir/playground', import.meta.url))
+
+/**
+ * Wires every room, once, in the order of the data flow backwards: what others stand on comes first. Long, because it is one
+ * straight line.
+ *
+ * @throws KurirError `data-directory-locked`, `invalid-rules`, `ledger-newer`, `sqlite-too-old`, `disk-io`, `disk-full`
+ */
+export async function createApp({ settings, environment, log }: AppOptions): Promise<App> {
+  await using unwinding = new AsyncDisposableStack()
+  const stopping = new AbortController()
+  const clock = systemClock
+  const newId = idsFrom(clock)
+  const dataDir = path.resolve(settings.dataDir)
+  const inData = (name: string): string => path.join(dataDir, name)
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  unwinding.use(lockDirectory(dataDir))
+
+  // The record, the shelves.
+  const ledger = unwinding.use(await openSqliteLedger({ file: inData(LEDGER_FILE), node: NODE, clock }))
+  const rules = unwinding.use(await RulesInForce.open({ folder: settings.rulesDir, environment, ledger, clock, log }))
+  const ruleset = () => rules.current.ruleset
+  const store = unwinding.use(await DiskBlobStore.open({ folder: inData(SPOOL_FOLDER), node: NODE, newId }))
+  const spool = unwinding.use(new Spool({ store, ledger, newId, clock, log, freeMin: settings.spoolFreeMin }))
+  const queue = unwinding.use(new LedgerQueue({ ledger, clock, log, random, claimant: newId() }))
+
+  // What runs between them.
+  const timeouts = {
+    connect: settings.connectTimeout,
+    acse: settings.acseTimeout,
+    dimse: settings.dimseTimeout,
+    network: settings.networkTimeout,
+  }
+  const [callingAe = 'KURIR' as AeTitle] = settings.aeTitles
+  const declared = () => new Map([...ruleset().destinations].map(([name, { destination }]) => [name, destination]))
+  const parts = deliveryParts({ clock, newId, timeouts, callingAe })
+  const dispatchers = unwinding.use(
+    new Dispatchers({ ...parts, queue, ledger, blobs: store, destinations: declared, clock, log, random }),
+  )
+  const planner = unwinding.use(new Planner({ spool, queue, wakes: ledger.wakes, ruleset, clock, log }))
+  rules.onChange(() => {
+    dispatchers.reconfigure().catch(() => log.error('destinations-not-changed', { code: 'internal' }))
+    ledger.wakes.wake('plan')
+  })
+
+  // Who looks.
+  const version = ownVersion()
+  const health = new Health({
+    version,
+    startedAt: clock.now(),
+    store,
+    freeLeast: (totalBytes) => freeBytesLeast(settings.spoolFreeMin, totalBytes),
+    rules: () => ({ ruleset: ruleset(), problems: rules.problems }),
+  })
+  const metrics = unwinding.use(createMetrics())
+  const admin = unwinding.use(
+    await createAdminServer(
+      { host: settings.adminHost, port: settings.adminPort, playgroundDir: PLAYGROUND },
+      {
+        ledger,
+        destinations: new DeclaredDestinations(declared, dispatchers),
+        rulesets: rulesetSource(rules),
+        health,
+        clock,
+        log,
+        newId,
+        metrics,
+      },
+    ),
+  )
+
+  // Who comes in.
+  const { aeTitles, acceptAnyCalledAe } = settings
+  const callers = new Callers({ ruleset, aeTitles, acceptAnyCalledAe, ledger, log })
+  const door = createDimseDoor({ spool, clock, log, onChanged: (caller) => callers.onChanged(caller) })
+  const server = unwinding.use(
+    createDimseServer({
+      clock,
+      newId,
+      handlers: { stores: new Map<SopClassUid, StoreHandler>(), storage: door },
+      admit: (proposal) => callers.judge(proposal),
+      maxAssociations: settings.maxAssociations,
+      drain: settings.stopTimeout,
+      timeouts: {
+        artim: settings.acseTimeout,
+        acse: settings.acseTimeout,
+        network: settings.networkTimeout,
+        idle: settings.idleTimeout,
+      },
+      events: callers.events(),
+    }),
+  )
+
+  const start = async (): Promise<OpenPorts> => {
+    await recoverSpool({ store, ledger, log })
+    await ensureAdminToken(ledger, dataDir)
+    await queue.start(stopping.signal)
+    await dispatchers.start(stopping.signal)
+    await planner.start(stopping.signal)
+    rules.watch()
+    const adminPort = await admin.listen()
+    const dicomPort = await server.listen(settings.dicomHost, settings.dicomPort)
+    health.doorsOpen = true
+    const ready = { dicomPort, adminPort, pid: process.pid }
+    await writeFile(inData('ready.json'), `${JSON.stringify(ready)}\n`)
+    log.info('ready', { ...ready, version })
+    return { dicomPort, adminPort }
+  }
+
+  const running = unwinding.move()
+  return {
+    start,
+    reload: () => {
+      rules.reload({ name: 'signal' }).catch(() => log.error('rules-reload-failed'))
+    },
+    async [Symbol.asyncDispose]() {
+      health.doorsOpen = false
+      await rm(inData('ready.json'), { force: true })
+      await server.stop()
+      stopping.abort()
+      await running.disposeAsync()
+      log.info('stopped')
+    },
+  }
+}

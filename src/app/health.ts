@@ -1,0 +1,59 @@
+import type { Instant } from '../base/clock.ts'
+import { formatProblem, type RuleProblem } from '../rules/rule-problem.ts'
+import type { Ruleset } from '../rules/ruleset.ts'
+import type { BlobStore } from '../spool/blob-store.ts'
+
+export interface HealthDeps {
+  readonly version: string
+  readonly startedAt: Instant
+  readonly store: Pick<BlobStore, 'space'>
+  /** Bytes that are to stay free, of a volume of that size. */
+  readonly freeLeast: (totalBytes: number) => number
+  readonly rules: () => { readonly ruleset: Ruleset; readonly problems: readonly RuleProblem[] }
+}
+
+export interface HealthReport {
+  readonly live: boolean
+  readonly ready: boolean
+  readonly version: string
+  readonly startedAt: Instant
+  readonly spoolFree: number
+  readonly problems: readonly string[]
+}
+
+/** What a person should know of the whole process, one sentence a problem. */
+export class Health {
+  readonly #deps: HealthDeps
+  /** Set while the doors are open. */
+  doorsOpen = false
+
+  constructor(deps: HealthDeps) {
+    this.#deps = deps
+  }
+
+  async report(): Promise<HealthReport> {
+    const { freeBytes, totalBytes } = await this.#deps.store.space()
+    const problems = [...this.#ruleProblems(), ...this.#destinationProblems()]
+    if (freeBytes < this.#deps.freeLeast(totalBytes)) {
+      problems.push(
+        'The disk of the spool is below KURIR_SPOOL_FREE_MIN: new instances are refused until there is room.',
+      )
+    }
+    const { version, startedAt } = this.#deps
+    return { live: true, ready: this.doorsOpen, version, startedAt, spoolFree: freeBytes, problems }
+  }
+
+  #ruleProblems(): readonly string[] {
+    const { problems } = this.#deps.rules()
+    if (problems.length === 0) return []
+    const lines = problems.slice(0, 10).map(formatProblem)
+    return [`The rules as they stand do not load, so the last good ones are in force. ${lines.join(' ')}`]
+  }
+
+  #destinationProblems(): readonly string[] {
+    const { ruleset } = this.#deps.rules()
+    return [...ruleset.destinations.values()].flatMap(({ destination: { name, reach } }) =>
+      reach.kind === 'not-configured' ? [`Destination ${name} needs ${reach.unset.join(', ')}, which is not set.`] : [],
+    )
+  }
+}

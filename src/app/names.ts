@@ -1,0 +1,6 @@
+/** The ledger in the data directory. */
+export const LEDGER_FILE = 'ledger.db'
+/** The spool in the data directory. */
+export const SPOOL_FOLDER = 'spool'
+/** The name of this node on every row it works on; there is one. */
+export const NODE = 'kurir'

@@ -1,0 +1,24 @@
+import type { Environment } from '../settings/settings.ts'
+import type { CommandContext } from './command.ts'
+
+/** The world of a real process: SIGTERM and SIGINT end it, SIGHUP reloads, what is printed goes to its streams. */
+export function processContext(environment: Environment): CommandContext & Disposable {
+  const stopping = new AbortController()
+  const reloads: (() => void)[] = []
+  const stop = (): void => stopping.abort()
+  const reload = (): void => {
+    for (const each of reloads) each()
+  }
+  process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload)
+  return {
+    environment,
+    signal: stopping.signal,
+    onReload: (each) => void reloads.push(each),
+    print: (line) => void process.stdout.write(`${line}\n`),
+    complain: (line) => void process.stderr.write(`${line}\n`),
+    terminal: process.stderr.isTTY ? { rewrite: (line) => void process.stderr.write(`\r\u001b[K${line}`) } : undefined,
+    [Symbol.dispose]: () => {
+      process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', reload)
+    },
+  }
+}

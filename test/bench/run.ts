@@ -1,0 +1,47 @@
+// npm run bench [-- --short] [-- --json FILE]: Kurir against real peers in one run, as ratios.
+import { availableParallelism } from 'node:os'
+import { parseArgs } from 'node:util'
+import { temporaryDir } from '../support/processes.ts'
+import { benchDisk } from './disk.ts'
+import { benchAgainstOrthanc, benchForward, benchForwardFlushes } from './forward.ts'
+import { benchLatency } from './latency.ts'
+import { makeMaterial } from './material.ts'
+import { benchMemory } from './memory.ts'
+import { benchReceive, benchReceiveFlushes } from './receive.ts'
+import { judge, Results } from './result.ts'
+
+const { values } = parseArgs({
+  options: { json: { type: 'string' }, short: { type: 'boolean', default: false } },
+})
+const count = values.short ? 320 : 3000
+const rounds = values.short ? 1 : 3
+
+await using dir = await temporaryDir('bench')
+const results = new Results()
+const material = await makeMaterial(`${dir.path}/many`, count)
+const few = await makeMaterial(`${dir.path}/few`, values.short ? 80 : 240)
+
+await benchDisk(results)
+await benchReceive(material, rounds, results)
+const received = await benchReceiveFlushes(few, results)
+await benchForward(material, rounds, results)
+await benchForwardFlushes(few, received, results)
+await benchAgainstOrthanc(material, few, results)
+await benchLatency(few, results)
+await benchMemory(values.short ? 256 * 2 ** 20 : 2 ** 30, results)
+
+if (values.json !== undefined) {
+  await results.writeJson(values.json, {
+    instances: count,
+    rounds,
+    cores: availableParallelism(),
+    node: process.version,
+  })
+}
+const verdicts = results.figures.map(judge)
+const missed = verdicts.filter((verdict) => verdict === 'missed').length
+const missing = verdicts.filter((verdict) => verdict === 'missing').length
+process.stdout.write(
+  `${verdicts.filter((verdict) => verdict === 'met').length} met, ${missed} missed, ${missing} missing\n`,
+)
+process.exitCode = missed + missing === 0 ? 0 : 1
