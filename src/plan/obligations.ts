@@ -1,6 +1,10 @@
 import { EDIT_VERSION } from '../dicom/resolved-edit.ts'
-import type { NewObligation } from '../ledger/ledger.ts'
+import type { NewObligation, PlanEntry, Unplanned } from '../ledger/ledger.ts'
+import { judgeCaller } from '../rules/caller.ts'
+import { decide } from '../rules/decide.ts'
 import type { Decision } from '../rules/decision.ts'
+import type { Ruleset } from '../rules/ruleset.ts'
+import { factsOf } from './facts.ts'
 
 /**
  * What a Decision makes us owe. A discard takes effect only when nothing else wants the instance (RULES.md 3.9).
@@ -25,4 +29,33 @@ export function obligationsOf(decision: Decision, isKnown: (destination: string)
   const wanted = [...deliveries, ...holds]
   if (wanted.length > 0) return wanted
   return decision.discards.map((discard) => ({ kind: 'DISCARD', ...discard }))
+}
+
+/** The decision on one instance as it is handed to the ledger. @throws whatever a mistake in a rule or a header throws */
+export function planEntryOf(instance: Unplanned, ruleset: Ruleset): PlanEntry {
+  const decision = decide(ruleset, factsOf(instance, defaultCharset(ruleset, instance)))
+  return entry(
+    instance,
+    ruleset,
+    obligationsOf(decision, (name) => ruleset.destinations.has(name)),
+  )
+}
+
+/** An instance that a mistake of ours left undecided: a person looks, and it can be planned again. */
+export const heldInternal = (instance: Unplanned, ruleset: Ruleset): PlanEntry =>
+  entry(instance, ruleset, [{ kind: 'HOLD', rule: null, reason: 'internal' }])
+
+const entry = (instance: Unplanned, ruleset: Ruleset, obligations: readonly NewObligation[]): PlanEntry => ({
+  instance: instance.id,
+  expectedVersion: instance.version,
+  rulesetDigest: ruleset.digest,
+  obligations,
+})
+
+/** How text of the caller that brought it is read, where it declares no character set. */
+function defaultCharset(ruleset: Ruleset, { reception }: Unplanned): string | undefined {
+  if (ruleset.callers === undefined || reception.callingAe === null || reception.peer === null) return undefined
+  const facts = { callingAe: reception.callingAe, calledAe: reception.calledAe ?? '', peer: reception.peer }
+  const verdict = judgeCaller(ruleset.callers, facts)
+  return verdict.admitted ? verdict.caller?.defaultCharset : undefined
 }
