@@ -16,9 +16,9 @@ export interface DumpedElement {
 
 const ELEMENT = /^\(([0-9a-f]{4},[0-9a-f]{4})\) (\S\S) ([\s\S]*?) *# +(\d+|u\/l), *\d+ .*$/gm
 
-/** What dcmdump says of a file, as it stands; undefined where it refuses it. */
+/** What dcmdump says of a file, less values beyond 4 KB; undefined where it refuses it. */
 export function dump(file: Buffer): string | undefined {
-  return withFile(file, (path) => run('dcmdump', ['-q', '+L', '-Un', path]))
+  return withFile(file, (path) => run('dcmdump', ['-q', '+L', '-M', '+R', '4', '-Un', path]))
 }
 
 /** The data set's own elements, group 0002 left out. */
@@ -50,13 +50,12 @@ export function withFile<T>(file: Buffer, use: (path: string, folder: string) =>
 /** What a program prints, as Latin-1; undefined when it fails. */
 export function run(program: string, args: readonly string[]): string | undefined {
   try {
-    const options = {
+    return execFileSync(peerPath(program) ?? program, args, {
       env: peerEnv,
       encoding: 'latin1',
       stdio: ['ignore', 'pipe', 'ignore'],
       maxBuffer: 2 ** 26,
-    } as const
-    return execFileSync(peerPath(program) ?? program, args, options)
+    })
   } catch {
     return undefined
   }
