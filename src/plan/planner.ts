@@ -1,11 +1,10 @@
-import { backoff } from '../base/backoff.ts'
 import { type Clock, ms } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import type { Log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
-import { Wakes } from '../base/wake.ts'
+import type { Wakes } from '../base/wake.ts'
 import type { InstanceId } from '../ledger/ids.ts'
-import type { Ledger, PlanEntry, Unplanned } from '../ledger/ledger.ts'
+import type { PlanEntry, Unplanned } from '../ledger/ledger.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { Spool } from '../spool/spool.ts'
@@ -13,21 +12,22 @@ import { heldInternal, planEntryOf } from './obligations.ts'
 
 export interface PlannerDeps {
   readonly spool: Pick<Spool, 'unplanned'>
-  readonly ledger: Pick<Ledger, 'wakes'>
   readonly queue: Pick<Queue, 'enqueue'>
+  /** The ledger's; the topic is `plan`. */
+  readonly wakes: Pick<Wakes, 'next' | 'wake'>
   /** The ruleset in force; undefined while none has ever loaded: then nothing is decided. */
   readonly ruleset: () => Ruleset | undefined
   readonly clock: Pick<Clock, 'sleep'>
   readonly log: Log
-  readonly random: () => number
 }
 
 /** Decided and written together. */
 const BATCH = 64
-const AFTER_FAILURE = { first: ms(200), longest: ms(10_000) }
+/** A ledger that failed is asked again after this. */
+const AFTER_FAILURE = ms(1_000)
 /** Looks again without being woken, so that nothing that was missed waits for long. */
 const LOOK_AGAIN = ms(60_000)
-const WAKE = 'wake'
+const TOPIC = 'plan'
 
 /**
  * Decides what is owed for each instance that has come in: takes a batch, asks the rules, puts the obligations on the
@@ -36,10 +36,8 @@ const WAKE = 'wake'
 export class Planner implements Service {
   readonly #deps: PlannerDeps
   readonly #stop = new AbortController()
-  readonly #wakes = new Wakes()
   #signal: AbortSignal = this.#stop.signal
-  #running: Promise<unknown> | undefined
-  #failures = 0
+  #running: Promise<void> | undefined
 
   constructor(deps: PlannerDeps) {
     this.#deps = deps
@@ -47,13 +45,8 @@ export class Planner implements Service {
 
   start(signal: AbortSignal): Promise<void> {
     this.#signal = AbortSignal.any([signal, this.#stop.signal])
-    this.#running = Promise.all([this.#run(), this.#passWakesOn()])
+    this.#running = this.#run()
     return Promise.resolve()
-  }
-
-  /** Another ruleset came into force: look again. */
-  rulesetChanged(): void {
-    this.#wakes.wake(WAKE)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -61,25 +54,15 @@ export class Planner implements Service {
     await this.#running
   }
 
-  async #passWakesOn(): Promise<void> {
-    while (!this.#signal.aborted) {
-      await this.#deps.ledger.wakes.next('plan', this.#signal)
-      this.#wakes.wake(WAKE)
-    }
-  }
-
   async #run(): Promise<void> {
     while (!this.#signal.aborted) {
       try {
         await this.#planAll()
-        this.#failures = 0
         await this.#untilWoken()
       } catch (error) {
         if (this.#signal.aborted) return
-        this.#failures += 1
         this.#deps.log.error('planning-failed', { code: error instanceof KurirError ? error.code : 'internal' })
-        const wait = backoff(AFTER_FAILURE, this.#failures, this.#deps.random())
-        await this.#deps.clock.sleep(wait, this.#signal).catch(() => {})
+        await this.#deps.clock.sleep(AFTER_FAILURE, this.#signal).catch(() => {})
       }
     }
   }
@@ -104,7 +87,7 @@ export class Planner implements Service {
     } finally {
       await writing
     }
-    if (this.#deps.ruleset() !== ruleset) this.#wakes.wake(WAKE)
+    if (this.#deps.ruleset() !== ruleset) this.#deps.wakes.wake(TOPIC)
   }
 
   #decide(batch: readonly Unplanned[], ruleset: Ruleset): readonly PlanEntry[] {
@@ -127,14 +110,14 @@ export class Planner implements Service {
     if (superseded === 0) return
     // Somebody asked for another decision meanwhile: the next pass finds the new version.
     this.#deps.log.info('plans-superseded', { count: superseded })
-    this.#wakes.wake(WAKE)
+    this.#deps.wakes.wake(TOPIC)
   }
 
   async #untilWoken(): Promise<void> {
     const over = new AbortController()
     const either = AbortSignal.any([this.#signal, over.signal])
     const slept = this.#deps.clock.sleep(LOOK_AGAIN, either).catch(() => {})
-    await Promise.race([slept, this.#wakes.next(WAKE, either)])
+    await Promise.race([slept, this.#deps.wakes.next(TOPIC, either)])
     over.abort()
   }
 }
