@@ -45,8 +45,9 @@ export async function createAdminServer(settings: AdminSettings, deps: AdminDeps
   return {
     listen: () => listener.listen(),
     async [Symbol.asyncDispose]() {
+      const drained = listener[Symbol.asyncDispose]()
       stopping.abort()
-      await listener[Symbol.asyncDispose]()
+      await drained
       await apollo.stop()
     },
   }

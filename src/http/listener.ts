@@ -73,22 +73,22 @@ export function createListener(settings: ListenerSettings, deps: ListenerDeps): 
   const server = createFastify(settings, limits, deps)
   traceRequests(server, deps, limits.linger)
   answerErrors(server, deps.log)
-  closeBehindAnswers(server)
+  const stopping = new AbortController()
+  closeBehindAnswers(server, stopping.signal)
   return {
     server,
     listen: () => listen(server, settings),
-    [Symbol.asyncDispose]: () => drain(server, deps.clock, limits.drain),
+    [Symbol.asyncDispose]: () => {
+      stopping.abort()
+      return drain(server, deps.clock, limits.drain)
+    },
   }
 }
 
 /** While we stop, a connection ends with its answer: kept alive, it would be waited for until the drain limit. */
-function closeBehindAnswers(server: FastifyInstance): void {
-  let closing = false
-  server.addHook('preClose', async () => {
-    closing = true
-  })
+function closeBehindAnswers(server: FastifyInstance, stopping: AbortSignal): void {
   server.addHook('onSend', async (_request, reply) => {
-    if (closing) reply.header('connection', 'close')
+    if (stopping.aborted) reply.header('connection', 'close')
   })
 }
 
