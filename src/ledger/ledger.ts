@@ -253,7 +253,7 @@ export interface Ledger extends AsyncDisposable {
   admit(admissions: readonly Admission[]): Promise<readonly Admitted[]>
   /** FULL. Undoes an admission whose bytes turned out not to be durable: it was never acknowledged. */
   withdraw(instance: InstanceId, reason: FailureCode): Promise<void>
-  /** Everything admitted up to and including this id has durable bytes: recovery need not look at it again. */
+  /** Everything admitted up to and including this one, in the order of `admit`, has durable bytes: recovery need not look again. */
   markVerified(upTo: InstanceId): Promise<void>
 
   // ── deciding

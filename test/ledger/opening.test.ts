@@ -58,7 +58,8 @@ describe('migrations', () => {
     expect(await migrateLedger(db, file, withOneMore(directory.path))).toBe(1)
     expect(db.prepare('SELECT count(*) FROM instance').pluck().get()).toBe(1)
     db.close()
-    const copy = connectWriter(`${file}.before-2`)
+    const before = JSON.parse(readFileSync(join(MIGRATIONS, 'meta/_journal.json'), 'utf8')).entries.length
+    const copy = connectWriter(`${file}.before-${before}`)
     expect(copy.prepare('SELECT count(*) FROM instance').pluck().get()).toBe(1)
     copy.close()
   })

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { instant, ms } from '../../src/base/clock.ts'
 import type { InstanceId } from '../../src/ledger/ids.ts'
 import type { NewObligation } from '../../src/ledger/ledger.ts'
-import { connectReader } from '../../src/ledger/sqlite/connection.ts'
+import { type Connection, connectReader } from '../../src/ledger/sqlite/connection.ts'
 import { DELIVERY_INSERT } from '../../src/ledger/sqlite/delivery-planning.ts'
-import { isFull } from '../../src/ledger/sqlite/writer.ts'
+import { isFull, openWriter } from '../../src/ledger/sqlite/writer.ts'
 import { answerOf, type OpenedWriter, openWriterHere } from './open-writer.ts'
 import { admission, forward, START } from './sample.ts'
 
@@ -79,6 +79,66 @@ describe('a batch', () => {
     expect(other.prepare('SELECT count(*) FROM instance').pluck().get()).toBe(2)
     expect(() => other.exec('DELETE FROM mark')).toThrow()
     other.close()
+  })
+})
+
+describe('a disk that fails under a flush', () => {
+  /** The same connection, whose next COMMIT fails as SQLite's does when fsync reports EIO. */
+  function failingOnce(db: Connection): { readonly db: Connection; failNext(): void } {
+    let isFailing = false
+    const prepare = (sql: string) => {
+      const statement = db.prepare(sql)
+      if (sql !== 'COMMIT') return statement
+      const run = () => {
+        if (!isFailing) return statement.run()
+        isFailing = false
+        throw Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR_FSYNC' })
+      }
+      return { run }
+    }
+    const proxy = new Proxy(db, {
+      get(target, name) {
+        if (name === 'prepare') return prepare
+        const value = Reflect.get(target, name, target)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    const failNext = () => {
+      isFailing = true
+    }
+    return { db: proxy, failNext }
+  }
+
+  test('nothing is answered, and everything is copied out of the log before anything is promised again', () => {
+    const { db, failNext } = failingOnce(opened.db)
+    const writer = openWriter(db, { node: 'n1', duplicateWindowMs: 1 })
+    writer.run([opened.call('admit', [admission()])])
+    failNext()
+    const { answers, commit } = writer.run([opened.call('admit', [admission()])])
+    expect(answers[0]).toMatchObject({ ok: false, failure: { code: 'disk-io', retry: 'transient' } })
+    expect(commit).toBe('none')
+    const before = writer.walBytes()
+    expect(writer.run([opened.call('admit', [admission()])]).commit).toBe('full')
+    // The log has begun anew: it holds the last transaction alone.
+    expect(writer.walBytes()).toBeLessThan(before)
+    expect(instances()).toBe(2)
+    expect(opened.reader.verbs.auditSlice(undefined)).toMatchObject({ events: 2, firstBroken: null })
+  })
+
+  test('while a reader keeps the log from being copied, nothing is promised', () => {
+    const { db, failNext } = failingOnce(opened.db)
+    const writer = openWriter(db, { node: 'n1', duplicateWindowMs: 1 })
+    opened.db.pragma('busy_timeout = 10')
+    writer.run([opened.call('admit', [admission()])])
+    const reading = connectReader(opened.file)
+    reading.exec('BEGIN')
+    reading.prepare('SELECT count(*) FROM instance').get()
+    failNext()
+    writer.run([opened.call('admit', [admission()])])
+    const refused = { ok: false, failure: { code: 'disk-io', retry: 'transient' } }
+    expect(writer.run([opened.call('admit', [admission()])]).answers[0]).toMatchObject(refused)
+    reading.close()
+    expect(writer.run([opened.call('admit', [admission()])]).answers[0]).toMatchObject({ ok: true })
   })
 })
 

@@ -4,7 +4,7 @@ import { readDeliveries } from './read-deliveries.ts'
 import { readInstances } from './read-instances.ts'
 import { readAudit, readKeep } from './read-keep.ts'
 import { readWork } from './read-work.ts'
-import { asLedgerFailure } from './sqlite-failure.ts'
+import { failureFrom } from './sqlite-failure.ts'
 
 /** The reading half, synchronous: what the second worker runs, and what tests run without one. */
 export interface Reader {
@@ -31,8 +31,7 @@ export function openReader(db: Connection): Reader {
         const verb = verbs[call.verb as ReaderVerb] as (...args: readonly unknown[]) => unknown
         return { id: call.id, ok: true, value: snapshot(() => verb(...call.args)) }
       } catch (error) {
-        const { code, retry, message } = asLedgerFailure(error)
-        return { id: call.id, ok: false, failure: { code, retry, message } }
+        return { id: call.id, ok: false, failure: failureFrom(error) }
       }
     },
     close: () => db.close(),

@@ -1,4 +1,5 @@
 import { type FailureCode, KurirError, type RetryClass } from '../../base/failure.ts'
+import type { Failure } from './protocol.ts'
 
 /** SQLite's result codes by their beginning, and what they mean to us. Messages never repeat SQLite's own: it may quote values. */
 const MEANINGS: readonly (readonly [prefix: string, code: FailureCode, retry: RetryClass, sentence: string])[] = [
@@ -32,6 +33,12 @@ export function asLedgerFailure(error: unknown): KurirError {
   return new KurirError('internal', 'permanent', `the ledger refused a verb (${code || 'unexpected'})`, {
     cause: error,
   })
+}
+
+/** The same, as it travels between threads. */
+export function failureFrom(error: unknown): Failure {
+  const { code, retry, message } = asLedgerFailure(error)
+  return { code, retry, message }
 }
 
 /** Whether a flush or a write failed, after which what was not yet flushed cannot be trusted to be. */

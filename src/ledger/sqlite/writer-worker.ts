@@ -3,8 +3,8 @@ import { systemClock } from '../../base/clock.ts'
 import { connectWriter, refuseDamaged } from './connection.ts'
 import { type GatherPort, gathering, SIGNALS } from './gather.ts'
 import { migrateLedger } from './migrate.ts'
-import type { Call, FromWriter, WriterStart } from './protocol.ts'
-import { asLedgerFailure } from './sqlite-failure.ts'
+import type { Answer, Call, Failure, FromWriter, WriterStart } from './protocol.ts'
+import { failureFrom } from './sqlite-failure.ts'
 import { mendClock } from './time-mark.ts'
 import { openWriter, type Writer } from './writer.ts'
 
@@ -28,8 +28,7 @@ async function open(): Promise<Writer | undefined> {
     say({ kind: 'opened' })
     return writer
   } catch (error) {
-    const { code, retry, message } = asLedgerFailure(error)
-    say({ kind: 'failed', failure: { code, retry, message } })
+    say({ kind: 'failed', failure: failureFrom(error) })
     port.close()
     return undefined
   }
@@ -66,17 +65,28 @@ function serve(writer: Writer): void {
 
   const gather = gathering(arrivals, start.gatherWindowMs)
 
+  /** A checkpoint that fails loses nothing: the log keeps everything until one succeeds. */
+  function fold(asked: boolean): { readonly ok: true } | { readonly ok: false; readonly failure: Failure } {
+    try {
+      walBytes = writer.walBytes()
+      if (!asked && walBytes < start.walLimitBytes) return { ok: true }
+      writer.checkpoint('PASSIVE')
+      checkpoints += 1
+      return { ok: true }
+    } catch (error) {
+      return { ok: false, failure: failureFrom(error) }
+    }
+  }
+
   /** Checkpoints are neither verbs nor part of a transaction: they run between two. */
   function tend(asked: readonly Call[]): void {
     untended += 1
     if (asked.length === 0 && untended < LOOK_EVERY) return
     untended = 0
-    walBytes = writer.walBytes()
-    if (asked.length > 0 || walBytes >= start.walLimitBytes) {
-      writer.checkpoint('PASSIVE')
-      checkpoints += 1
-    }
-    const answers = asked.map(({ id }) => ({ id, ok: true, value: { walBytes } }) as const)
+    const answer = fold(asked.length > 0)
+    const answers = asked.map(
+      ({ id }): Answer => (answer.ok ? { id, ok: true, value: { walBytes } } : { id, ...answer }),
+    )
     say({ kind: 'batch', checkpoints, walBytes, answers, wakes: [], commit: 'none' })
   }
 
@@ -87,7 +97,11 @@ function serve(writer: Writer): void {
     if (verbs.length > 0) say({ kind: 'batch', checkpoints, walBytes, ...writer.run(verbs) })
     tend(gathered.filter(({ verb }) => verb === 'checkpoint'))
     if (!closing) return
-    writer.checkpoint('TRUNCATE')
+    try {
+      writer.checkpoint('TRUNCATE')
+    } catch {
+      // What is in the log is durable there; the next start reads it from it.
+    }
     writer.close()
     port.close()
   })

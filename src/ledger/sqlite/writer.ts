@@ -1,4 +1,5 @@
 import { type Instant, instant } from '../../base/clock.ts'
+import { KurirError } from '../../base/failure.ts'
 import { idsFrom } from '../../base/id.ts'
 import { admitVerbs } from './admit-verbs.ts'
 import { openAuditLog } from './audit-log.ts'
@@ -10,7 +11,7 @@ import { operatorVerbs } from './operator-verbs.ts'
 import { planVerbs } from './plan-verbs.ts'
 import { type Answer, type BatchAnswer, type Call, FULL_VERBS, type WriterVerb, type WriterVerbs } from './protocol.ts'
 import { settleVerbs } from './settle-verbs.ts'
-import { asLedgerFailure, isDiskFailure } from './sqlite-failure.ts'
+import { failureFrom, isDiskFailure } from './sqlite-failure.ts'
 import { openTimeMark } from './time-mark.ts'
 import type { WriteContext } from './write-context.ts'
 
@@ -118,8 +119,7 @@ function perform(verbs: WriterVerbs, call: Call): unknown {
 }
 
 function failed(id: number, error: unknown): Answer {
-  const { code, retry, message } = asLedgerFailure(error)
-  return { id, ok: false, failure: { code, retry, message } }
+  return { id, ok: false, failure: failureFrom(error) }
 }
 
 function openTransaction(db: Connection) {
@@ -135,7 +135,8 @@ function openTransaction(db: Connection) {
   function clearDoubt(): void {
     if (!doubtful) return
     const [row] = db.prepare<[], { busy: number }>('PRAGMA wal_checkpoint(TRUNCATE)').all()
-    doubtful = row?.busy !== 0
+    if (row?.busy !== 0) throw new KurirError('disk-io', 'transient', 'the disk failed under the ledger')
+    doubtful = false
   }
 
   return {
