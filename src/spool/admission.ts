@@ -27,8 +27,10 @@ export interface AdmissionDeps {
   readonly log: Log
 }
 
-/** What is told of an object on its way; each exactly once. */
+/** What is told of an object on its way, each at most once. */
 export interface Passed {
+  /** The ledger is being asked for its row; not told of one that is aborted. */
+  recording(): void
   /** The ledger has answered, or will not be asked. */
   recorded(): void
   /** It is durable and on record, or nothing of it is left. */
@@ -65,6 +67,7 @@ export class AdmissionSink implements Sink<Taken> {
     const { identity, header, unreadable } = await this.#header.finish()
     const admission = { id: this.#id, blob: blob.ref, reception: this.#arrival.reception, identity, header, unreadable }
     // The two flushes overlap: whichever is later decides when the answer leaves (ARCHITECTURE.md 6).
+    this.#passed.recording()
     const recorded = this.#deps.ledger.admit([admission]).finally(() => this.#passed.recorded())
     const [durable, admitted] = await Promise.allSettled([blob.durable, recorded])
     if (durable.status === 'rejected') return this.#undo(blob, durable.reason)

@@ -1,41 +1,44 @@
 import type { InstanceId } from '../ledger/ids.ts'
 
 /**
- * The instances that have been begun and are not both durable and on record yet. Ids rise in the order in which instances
- * begin, so everything before the oldest of these has been seen to its end.
+ * The instances that have been begun and are not both durable and on record yet; and, of those whose row has been asked
+ * for, up to where all are. The ledger writes rows in the order in which it is asked.
  */
 export class InFlight {
-  /** In the order of their beginning; true when over but behind one that is not. */
-  readonly #over = new Map<InstanceId, boolean>()
-  #open = 0
+  readonly #open = new Set<InstanceId>()
+  /** In the order of their rows; true when over, but behind one that is not. */
+  readonly #rows = new Map<InstanceId, boolean>()
   #verified: InstanceId | undefined
 
-  /** Call with rising ids. */
   begin(id: InstanceId): void {
-    this.#over.set(id, false)
-    this.#open += 1
+    this.#open.add(id)
   }
 
+  /** Its row is being asked for now. */
+  recording(id: InstanceId): void {
+    this.#rows.set(id, false)
+  }
+
+  /** It is durable and on record, or gone. */
   end(id: InstanceId): void {
-    if (this.#over.get(id) !== false) return
-    this.#over.set(id, true)
-    this.#open -= 1
-    for (const [oldest, isOver] of this.#over) {
+    this.#open.delete(id)
+    if (this.#rows.has(id)) this.#rows.set(id, true)
+    for (const [oldest, isOver] of this.#rows) {
       if (!isOver) break
-      this.#over.delete(oldest)
+      this.#rows.delete(oldest)
       this.#verified = oldest
     }
   }
 
   has(id: InstanceId): boolean {
-    return this.#over.get(id) === false
+    return this.#open.has(id)
   }
 
   get count(): number {
-    return this.#open
+    return this.#open.size
   }
 
-  /** The newest id up to which none is in flight any more. */
+  /** The last row up to which nothing is in flight any more. */
   get verified(): InstanceId | undefined {
     return this.#verified
   }

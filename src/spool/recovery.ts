@@ -63,7 +63,8 @@ class Recovery {
   readonly #deps: RecoveryDeps
   readonly #inspector = new BlobInspector()
   readonly #admissions: Admission[] = []
-  #newest: InstanceId | undefined
+  /** The last row, in the ledger's order, that is known to be good. */
+  #last: InstanceId | undefined
   #verified = 0
   #withdrawn = 0
   #readmitted = 0
@@ -89,7 +90,7 @@ class Recovery {
   }
 
   async finish(): Promise<RecoveryReport> {
-    if (this.#newest !== undefined) await this.#deps.ledger.markVerified(this.#newest)
+    if (this.#last !== undefined) await this.#deps.ledger.markVerified(this.#last)
     const report = {
       verified: this.#verified,
       withdrawn: this.#withdrawn,
@@ -107,7 +108,6 @@ class Recovery {
   }
 
   async #checkRow(id: InstanceId, ref: BlobRef): Promise<void> {
-    this.#sawNewest(id)
     const key = parseBlobKey(ref.key)
     const path = this.#deps.store.buckets.path(key)
     // Its folder was flushed long before the row: that it is gone is no power cut.
@@ -117,6 +117,7 @@ class Recovery {
     const found = await this.#inspector.inspect(path)
     if (found.kind === 'whole' && found.record.id === id && found.record.sha256 === ref.sha256) {
       this.#verified += 1
+      this.#last = id
       return
     }
     await this.#withdraw(id, found)
@@ -167,7 +168,6 @@ class Recovery {
       reception: (facts === undefined ? undefined : readReception(facts)) ?? receptionUnknown(id),
       ...(await reading.finish()),
     })
-    this.#sawNewest(id)
     await this.#admit(ADMITTED_AT_ONCE)
   }
 
@@ -177,6 +177,7 @@ class Recovery {
     const some = this.#admissions.splice(0)
     await this.#deps.ledger.admit(some)
     this.#readmitted += some.length
+    this.#last = some.at(-1)?.id ?? this.#last
   }
 
   /** Out of the way of the tray, and kept: bytes are not thrown away on a doubt. */
@@ -187,10 +188,6 @@ class Recovery {
     renameSync(buckets.path(key), join(folder, key.replace('/', '-')))
     this.#doubtful += 1
     this.#deps.log.error('blob-put-aside', { file: key })
-  }
-
-  #sawNewest(id: InstanceId): void {
-    if (this.#newest === undefined || id > this.#newest) this.#newest = id
   }
 }
 

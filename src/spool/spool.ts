@@ -56,7 +56,11 @@ export class Spool implements AsyncDisposable {
     const id = this.#deps.newId() as InstanceId
     this.#inFlight.begin(id)
     this.#expect(1)
-    const passed = { recorded: () => this.#expect(-1), left: () => this.#left(id) }
+    const passed = {
+      recording: () => this.#inFlight.recording(id),
+      recorded: () => this.#expect(-1),
+      left: () => this.#left(id),
+    }
     try {
       const blob = await this.#deps.store.begin(id, fileMetaOf(arrival))
       return new AdmissionSink(this.#deps, id, arrival, blob, passed)

@@ -61,7 +61,7 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
     stop: async () => {
       const last = lines.next()
       await signal('SIGTERM')
-      return JSON.parse((await last).value)
+      return JSON.parse(String((await last).value))
     },
     kill: () => signal('SIGKILL'),
     [Symbol.asyncDispose]: () => signal('SIGKILL'),
