@@ -2,11 +2,11 @@ import { KurirError } from '../base/failure.ts'
 import { type Tag, tagOf } from './attribute-path.ts'
 import { itemsToMake, type Level, levelOfItem, makes, type PlannedElement } from './edit-plan.ts'
 import { closeItem, closeSequence, elementHeader, openItem, withUndefinedLength } from './element-writer.ts'
+import { IMPLICIT_ENCODING } from './head-reader.ts'
 import type { SliceOutput } from './slice-output.ts'
 import type { ElementEncoding, ElementHead, WalkHandler } from './walk-handler.ts'
 
 const LENGTH_TO_END = tagOf(0x0008, 0x0001)
-const IMPLICIT: ElementEncoding = { explicitVr: false, bigEndian: false }
 
 /** Nothing in here changes: all of it is copied, or all of it is left out. */
 interface WholeScope {
@@ -51,7 +51,7 @@ export class Editor implements WalkHandler {
   constructor(plan: Level, output: SliceOutput, encoding: () => ElementEncoding) {
     this.#output = output
     this.#encoding = encoding
-    this.#open = [{ kind: 'level', level: plan, encoding: IMPLICIT, next: 0, made: new Set() }]
+    this.#open = [{ kind: 'level', level: plan, encoding: IMPLICIT_ENCODING, next: 0, made: new Set() }]
   }
 
   element(head: ElementHead): void {
@@ -185,7 +185,7 @@ export class Editor implements WalkHandler {
     if (scope.made.has(head.tag)) throw uneditable('its elements are out of order')
     this.#drops = false
     this.#output.write(withUndefinedLength(head))
-    const encoding = head.vr === 'UN' ? IMPLICIT : head.encoding
+    const encoding = head.vr === 'UN' ? IMPLICIT_ENCODING : head.encoding
     this.#open.push({ kind: 'sequence', planned, encoding, items: 0 })
   }
 

@@ -1,9 +1,7 @@
-import { type Tag, tagOf } from './attribute-path.ts'
-import { read16, read16Big, read32, read32Big } from './byte-order.ts'
-import { implicitVr } from './dictionary.ts'
+import { tagOf } from './attribute-path.ts'
+import { HeadReader, IMPLICIT_ENCODING, type MutableHead } from './head-reader.ts'
 import type { TransferSyntax } from './transfer-syntax.ts'
-import { isLongForm, VRS } from './vr.ts'
-import type { ElementEncoding, ElementHead, WalkHandler } from './walk-handler.ts'
+import type { ElementEncoding, WalkHandler } from './walk-handler.ts'
 
 /** Sequences inside sequences beyond this are refused: real ones stay below ten. */
 export const MAX_SEQUENCE_DEPTH = 64
@@ -21,31 +19,9 @@ interface Frame {
   readonly outer: ElementEncoding
 }
 
-const ENCODINGS = {
-  implicit: { explicitVr: false, bigEndian: false },
-  little: { explicitVr: true, bigEndian: false },
-  big: { explicitVr: true, bigEndian: true },
-} as const satisfies Record<string, ElementEncoding>
-
 const ITEM = tagOf(0xfffe, 0xe000)
 const ITEM_DELIMITATION = tagOf(0xfffe, 0xe00d)
 const SEQUENCE_DELIMITATION = tagOf(0xfffe, 0xe0dd)
-const UNDEFINED = 0xffffffff
-
-const VR_BY_CODE: ReadonlyMap<number, string> = new Map(
-  VRS.map((vr) => [(vr.charCodeAt(0) << 8) | vr.charCodeAt(1), vr]),
-)
-
-class Head implements ElementHead {
-  tag: Tag = tagOf(0, 0)
-  vr = ''
-  length = 0
-  content: 'value' | 'sequence' | 'fragments' = 'value'
-  encoding: ElementEncoding = ENCODINGS.little
-  raw: Uint8Array = new Uint8Array(0)
-  start = 0
-  end = 0
-}
 
 /**
  * Reads a data set (PS3.5 section 7) from slices of any size and tells a handler what it meets, without keeping more
@@ -55,11 +31,8 @@ class Head implements ElementHead {
  */
 export class DataSetWalker {
   readonly #handler: WalkHandler
-  readonly #head = new Head()
-  readonly #scratch = new Uint8Array(12)
+  readonly #reader: HeadReader
   readonly #frames: Frame[] = []
-  #scratched = 0
-  #encoding: ElementEncoding
   #position = 0
   #remaining = 0
   #told: 'value' | 'fragment' | 'stray' = 'value'
@@ -67,11 +40,7 @@ export class DataSetWalker {
   #stopped = false
 
   constructor(transferSyntax: Pick<TransferSyntax, 'explicitVr' | 'bigEndian'>, handler: WalkHandler) {
-    this.#encoding = transferSyntax.bigEndian
-      ? ENCODINGS.big
-      : transferSyntax.explicitVr
-        ? ENCODINGS.little
-        : ENCODINGS.implicit
+    this.#reader = new HeadReader(transferSyntax)
     this.#handler = handler
   }
 
@@ -82,7 +51,7 @@ export class DataSetWalker {
 
   /** How the level being read is written; at depth 0, once a byte was read, how the data set really is. */
   get encoding(): ElementEncoding {
-    return this.#encoding
+    return this.#reader.encoding
   }
 
   get problem(): WalkProblem | undefined {
@@ -111,17 +80,27 @@ export class DataSetWalker {
   /** The data set ends here. A last padding of NULs is tolerated. */
   end(): void {
     if (this.#stopped) return
-    const padding = this.#scratch.subarray(0, this.#scratched)
+    const padding = this.#reader.gathered
     const closed = this.#frames.length === 0 && this.#remaining === 0
     if (!closed || padding.some((byte) => byte !== 0)) this.#problem = 'truncated'
     this.#stopped = true
     if (padding.length > 0) this.#handler.stray(padding, 0, padding.length)
   }
 
-  #fail(problem: WalkProblem, head: Head): void {
+  #fail(problem: WalkProblem, head: MutableHead): void {
     this.#problem = problem
     this.#stopped = true
     this.#handler.stray(head.raw, head.start, head.end)
+  }
+
+  #takeHeader(slice: Uint8Array, at: number): number {
+    const taken = this.#reader.take(slice, at)
+    if (taken < 0) return slice.length
+    const { head } = this.#reader
+    this.#position += head.end - head.start
+    if (head.vr === '') this.#meetStructure(head)
+    else this.#meetElement(head)
+    return at + taken
   }
 
   #takeValue(slice: Uint8Array, at: number): number {
@@ -139,89 +118,7 @@ export class DataSetWalker {
     this.#closeByLength()
   }
 
-  /** Reads a header from the slice itself where it stands there whole, else gathers it byte by byte. */
-  #takeHeader(slice: Uint8Array, at: number): number {
-    if (this.#scratched === 0 && slice.length - at >= 12) {
-      const size = this.#headerSize(slice, at)
-      this.#readHeader(slice, at, size)
-      return at + size
-    }
-    let next = at
-    while (next < slice.length) {
-      this.#scratch[this.#scratched++] = slice[next++] ?? 0
-      if (this.#scratched < 8) continue
-      const size = this.#headerSize(this.#scratch, 0)
-      if (this.#scratched < size) continue
-      this.#scratched = 0
-      this.#readHeader(this.#scratch, 0, size)
-      return next
-    }
-    return next
-  }
-
-  #headerSize(bytes: Uint8Array, at: number): number {
-    if (this.#position === 0) this.#detectEncoding(bytes, at)
-    if (!this.#encoding.explicitVr || isItemGroup(bytes, at)) return 8
-    const vr = VR_BY_CODE.get(vrCode(bytes, at))
-    if (vr !== undefined) return isLongForm(vr) ? 12 : 8
-    return isVrLike(bytes, at) ? 12 : 8
-  }
-
-  /** The first element shows whether VRs are written, whatever the transfer syntax claims. */
-  #detectEncoding(bytes: Uint8Array, at: number): void {
-    if (this.#encoding.bigEndian) return
-    const written = VR_BY_CODE.has(vrCode(bytes, at))
-    if (written) this.#encoding = ENCODINGS.little
-    else if (!isVrLike(bytes, at)) this.#encoding = ENCODINGS.implicit
-  }
-
-  #readHeader(bytes: Uint8Array, at: number, size: number): void {
-    const head = this.#head
-    const big = this.#encoding.bigEndian
-    const group = big ? read16Big(bytes, at) : read16(bytes, at)
-    const element = big ? read16Big(bytes, at + 2) : read16(bytes, at + 2)
-    head.tag = tagOf(group, element)
-    head.raw = bytes
-    head.start = at
-    head.end = at + size
-    head.encoding = this.#encoding
-    head.content = 'value'
-    if (group === 0xfffe) {
-      head.vr = ''
-      head.length = lengthOf(big ? read32Big(bytes, at + 4) : read32(bytes, at + 4))
-      this.#position += size
-      this.#meetStructure(head)
-      return
-    }
-    this.#readVrAndLength(head, bytes, at, size)
-    this.#position += size
-    this.#meetElement(head)
-  }
-
-  #readVrAndLength(head: Head, bytes: Uint8Array, at: number, size: number): void {
-    const big = this.#encoding.bigEndian
-    const read = big ? read32Big : read32
-    if (!this.#encoding.explicitVr) {
-      head.vr = implicitVr(head.tag)
-      head.length = lengthOf(read(bytes, at + 4))
-      return
-    }
-    const known = VR_BY_CODE.get(vrCode(bytes, at))
-    if (size === 12) {
-      head.vr = known ?? String.fromCharCode(bytes[at + 4] ?? 0, bytes[at + 5] ?? 0)
-      head.length = lengthOf(read(bytes, at + 8))
-    } else if (known !== undefined || isPrintable(bytes, at)) {
-      head.vr = known ?? 'UN'
-      head.length = big ? read16Big(bytes, at + 6) : read16(bytes, at + 6)
-    } else {
-      // One element without a VR among others with: some writers copy items from implicit data sets as they are.
-      head.encoding = ENCODINGS.implicit
-      head.vr = implicitVr(head.tag)
-      head.length = lengthOf(read(bytes, at + 4))
-    }
-  }
-
-  #meetElement(head: Head): void {
+  #meetElement(head: MutableHead): void {
     const parent = this.#frames.at(-1)
     if (parent !== undefined && parent.kind !== 'item') {
       this.#skipRubbish(head, parent)
@@ -247,7 +144,7 @@ export class DataSetWalker {
   }
 
   /** Says what follows the header, and how that is written. Undefined when nothing sensible can. */
-  #contentOf(head: Head): ElementEncoding | undefined {
+  #contentOf(head: MutableHead): ElementEncoding | undefined {
     const { vr, length } = head
     if (vr === 'SQ') {
       head.content = 'sequence'
@@ -257,7 +154,7 @@ export class DataSetWalker {
     // UN of undefined length holds a sequence in Implicit VR Little Endian (PS3.5 6.2.2).
     if (vr === 'UN') {
       head.content = 'sequence'
-      return ENCODINGS.implicit
+      return IMPLICIT_ENCODING
     }
     if (vr.startsWith('O')) {
       head.content = 'fragments'
@@ -268,7 +165,7 @@ export class DataSetWalker {
     return head.encoding
   }
 
-  #meetStructure(head: Head): void {
+  #meetStructure(head: MutableHead): void {
     const frame = this.#frames.at(-1)
     if (head.tag === ITEM && frame?.kind === 'sequence') this.#openItem(head, frame)
     else if (head.tag === ITEM && frame?.kind === 'fragments') this.#openFragment(head, frame)
@@ -287,7 +184,7 @@ export class DataSetWalker {
     }
   }
 
-  #openItem(head: Head, sequence: Frame): void {
+  #openItem(head: MutableHead, sequence: Frame): void {
     if (sequence.end >= 0 && this.#position + Math.max(head.length, 0) > sequence.end) {
       this.#fail('overrun', head)
       return
@@ -296,7 +193,7 @@ export class DataSetWalker {
     if (!this.#stopped) this.#open('item', head.length, sequence.inner)
   }
 
-  #openFragment(head: Head, fragments: Frame): void {
+  #openFragment(head: MutableHead, fragments: Frame): void {
     const beyond = fragments.end >= 0 && this.#position + head.length > fragments.end
     if (head.length < 0 || beyond) {
       this.#fail(beyond ? 'overrun' : 'undefined-length', head)
@@ -307,7 +204,7 @@ export class DataSetWalker {
   }
 
   /** Where an item should stand something else does: within a known length it is passed over, else it is the end. */
-  #skipRubbish(head: Head, frame: Frame): void {
+  #skipRubbish(head: MutableHead, frame: Frame): void {
     const rest = frame.end - this.#position
     if (frame.end < 0 || rest < 0) {
       this.#fail('not-an-item', head)
@@ -324,20 +221,20 @@ export class DataSetWalker {
   }
 
   #open(kind: Frame['kind'], length: number, inner: ElementEncoding): void {
-    this.#frames.push({ kind, end: length < 0 ? -1 : this.#position + length, inner, outer: this.#encoding })
-    this.#encoding = inner
+    this.#frames.push({ kind, end: length < 0 ? -1 : this.#position + length, inner, outer: this.#reader.encoding })
+    this.#reader.encoding = inner
     if (length === 0) this.#closeByLength()
   }
 
-  #delimit(head: Head): void {
+  #delimit(head: MutableHead): void {
     this.#close(head)
     this.#closeByLength()
   }
 
-  #close(head: Head | undefined): void {
+  #close(head: MutableHead | undefined): void {
     const frame = this.#frames.pop()
     if (frame === undefined) return
-    this.#encoding = frame.outer
+    this.#reader.encoding = frame.outer
     if (frame.kind === 'item') this.#handler.itemEnd(head)
     else this.#handler.sequenceEnd(head)
   }
@@ -349,17 +246,3 @@ export class DataSetWalker {
     }
   }
 }
-
-const isItemGroup = (bytes: Uint8Array, at: number): boolean =>
-  (bytes[at] === 0xfe && bytes[at + 1] === 0xff) || (bytes[at] === 0xff && bytes[at + 1] === 0xfe)
-
-const vrCode = (bytes: Uint8Array, at: number): number => ((bytes[at + 4] ?? 0) << 8) | (bytes[at + 5] ?? 0)
-
-const isUpperCase = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x41 && byte <= 0x5a
-const isPrintableByte = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x20 && byte <= 0x7e
-
-const isVrLike = (bytes: Uint8Array, at: number): boolean => isUpperCase(bytes[at + 4]) && isUpperCase(bytes[at + 5])
-const isPrintable = (bytes: Uint8Array, at: number): boolean =>
-  isPrintableByte(bytes[at + 4]) && isPrintableByte(bytes[at + 5])
-
-const lengthOf = (field: number): number => (field === UNDEFINED ? -1 : field)

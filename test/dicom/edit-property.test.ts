@@ -1,6 +1,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { KurirError } from '../../src/base/failure.ts'
 import { editDataSet } from '../../src/dicom/edit.ts'
 import { reencodeDataSet } from '../../src/dicom/reencode.ts'
 import {
@@ -93,6 +94,28 @@ describe('any data set', () => {
       { numRuns: 1_000 },
     )
   })
+})
+
+test('an edit of a damaged data set is put in or refused, and nothing else', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      edited,
+      fc.constantFrom(...PLAIN),
+      fc.nat(),
+      fc.nat(255),
+      async ([elements, edits, slices], syntax, at, byte) => {
+        const bytes = Buffer.from(encode(elements, syntax))
+        if (bytes.length > 0) bytes[at % bytes.length] = byte
+        const attempt = gather(editDataSet(slicesOf(bytes, ...slices), syntax, edits))
+        const code = await attempt.then(
+          () => 'edited',
+          (error: unknown) => (error instanceof KurirError ? error.code : error),
+        )
+        expect(['edited', 'invalid-dataset']).toContain(code)
+      },
+    ),
+    { numRuns: 500 },
+  )
 })
 
 function withoutLengths(element: MadeElement): MadeElement {
