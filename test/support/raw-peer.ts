@@ -90,6 +90,7 @@ export async function serveRaw(script: (peer: RawPeer) => Promise<void>): Promis
   const peers = new Set<RawPeer>()
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     const peer = new RawPeer(socket)
+    socket.on('end', () => socket.end())
     peers.add(peer)
     void script(peer)
   })
