@@ -118,6 +118,17 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
       expect(events.rows[0]?.row).toMatchObject({ event: 'Admission Withdrawn', outcome: 'disk-io' })
     })
 
+    test('what was discarded as a duplicate of a withdrawn one is owed a decision of its own', async () => {
+      const twin = { uid: '2.25.5', bytes: 'x' }
+      const { instance } = await planned(twin)
+      const second = await admitted(twin)
+      await planOf(second, forward('pacs'))
+      await ledger.withdraw(instance, 'blob-corrupt')
+      expect(await ledger.views.obligationCounts()).toMatchObject({ DISCARDED: 0, CANCELLED: 1, undecided: 1 })
+      expect((await planOf(second, forward('pacs'))).kind).toBe('planned')
+      expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 1, CANCELLED: 1, undecided: 0 })
+    })
+
     test('what is verified is not looked at again by recovery', async () => {
       const [a, b, c] = [await admitted(), await admitted(), await admitted()]
       expect((await ledger.views.unverified(10)).map(({ id }) => id)).toEqual([a, b, c])

@@ -1,5 +1,6 @@
 import type { InstanceId } from '../ids.ts'
 import type { Admission, Admitted } from '../ledger.ts'
+import { instanceStates } from './instance-state.ts'
 import type { WriterVerbs } from './protocol.ts'
 import type { WriteContext } from './write-context.ts'
 
@@ -25,6 +26,11 @@ export const HOLD_INSERT = `INSERT INTO obligation (id, instance, kind, state, r
   VALUES (?, ?, 'HOLD', 'HELD', ?, ?)`
 export const VERIFIED_SET = `INSERT INTO mark (name, value) SELECT 'verified', seq FROM instance WHERE id = ?
   ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)`
+export const DUPLICATES_OF = `SELECT seq, id FROM instance WHERE duplicate_of = ?`
+export const DUPLICATE_UNDECIDED = `UPDATE instance SET undecided = 1, version = version + 1, duplicate_of = NULL
+  WHERE seq = ?`
+export const DUPLICATE_STANDS_ALONE = `UPDATE obligation SET state = 'CANCELLED', reason = 'withdrawn'
+  WHERE instance = ? AND kind = 'DISCARD' AND reason = 'duplicate'`
 export const WITHDRAW = [
   `DELETE FROM obligation WHERE instance = ?`,
   `DELETE FROM attempt WHERE delivery IN (SELECT seq FROM delivery WHERE instance = ?)`,
@@ -46,6 +52,7 @@ export function admitVerbs(context: WriteContext): Pick<WriterVerbs, 'admit' | '
   const withdrawals = WITHDRAW.map((sql) => db.prepare<[number]>(sql))
   const studyOf = studies(context)
   const earlierOf = earlierInstances(context)
+  const standAlone = duplicatesStandAlone(context)
 
   function admitOne(admission: Admission): Admitted {
     const { id, reception, header, unreadable } = admission
@@ -74,6 +81,7 @@ export function admitVerbs(context: WriteContext): Pick<WriterVerbs, 'admit' | '
     withdraw(id, reason) {
       const row = byId.get(id)
       if (row === undefined) return
+      standAlone(row.seq)
       for (const statement of withdrawals) statement.run(row.seq)
       const note = { event: 'Admission Withdrawn', actor: 'spool', outcome: reason } as const
       context.audit.append(context.at(), { ...note, subject: ['Instance', id] })
@@ -81,6 +89,25 @@ export function admitVerbs(context: WriteContext): Pick<WriterVerbs, 'admit' | '
     markVerified(upTo) {
       verified.run(upTo)
     },
+  }
+}
+
+/** What was discarded because the withdrawn one would be sent is owed a decision of its own: it was acknowledged. */
+function duplicatesStandAlone(context: WriteContext): (withdrawn: number) => void {
+  const { db } = context
+  const find = db.prepare<[number], { seq: number; id: string }>(DUPLICATES_OF)
+  const undecided = db.prepare<[number]>(DUPLICATE_UNDECIDED)
+  const cancel = db.prepare<[number]>(DUPLICATE_STANDS_ALONE)
+  const refreshState = instanceStates(db)
+  return (withdrawn) => {
+    for (const { seq, id } of find.all(withdrawn)) {
+      cancel.run(seq)
+      undecided.run(seq)
+      refreshState(seq, true)
+      const note = { event: 'Decision Asked Anew', actor: 'spool', outcome: 'success' } as const
+      context.audit.append(context.at(), { ...note, subject: ['Instance', id], detail: 'duplicate of one withdrawn' })
+      context.wake('plan')
+    }
   }
 }
 

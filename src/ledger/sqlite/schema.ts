@@ -99,6 +99,7 @@ export const instance = sqliteTable(
     check('instance_door', oneOf(t.door, DOORS)),
     check('instance_state', oneOf(t.state, INSTANCE_STATES)),
     index('instance_undecided').on(t.undecided).where(sql`undecided = 1`),
+    index('instance_duplicate').on(t.duplicateOf).where(sql`duplicate_of IS NOT NULL`),
     index('instance_blob').on(t.blobKey),
     index('instance_uid').on(t.sopInstanceUid),
     index('instance_received').on(t.receivedAt),

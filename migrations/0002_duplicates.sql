@@ -1,0 +1,1 @@
+CREATE INDEX `instance_duplicate` ON `instance` (`duplicate_of`) WHERE duplicate_of IS NOT NULL;
