@@ -42,7 +42,7 @@ export interface DimseSenderDeps {
     to: TransferSyntaxUid,
   ) => AsyncIterable<Uint8Array>
   readonly notes: DestinationNotes
-  /** Called when a line closes, so that what the notes learnt can be written down. */
+  /** Called after the notes may have learnt something, so that it can be written down. */
   readonly noted: () => void
 }
 
@@ -156,9 +156,11 @@ class StoreLine implements Line {
     const context = this.#contextOf(need)
     if (context === undefined || this.#association === undefined) {
       this.#options.deps.notes.refuse(need)
+      this.#options.deps.noted()
       return unsent(outgoing, NO_TRANSFER_SYNTAX)
     }
     this.#options.deps.notes.used(need)
+    this.#options.deps.noted()
     return this.#store(this.#association, context, sopInstanceUid, need, outgoing, othersTaken)
   }
 
@@ -167,7 +169,6 @@ class StoreLine implements Line {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#options.deps.noted()
     await this.#association?.release()
   }
 
