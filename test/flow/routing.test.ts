@@ -2,7 +2,8 @@ import { execFile, spawn } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { afterEach, expect, test } from '@jest/globals'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { findFileMeta } from '../../src/dicom/file-meta.ts'
 import { corpusFiles, testWithCorpus } from '../support/corpus.ts'
 import { ctInstance } from '../support/data-set.ts'
 import { dataSetDigests, dataSetOf, sha256 } from '../support/data-set-bytes.ts'
@@ -22,11 +23,11 @@ import { untilSettled } from '../support/until-settled.ts'
 
 const run = promisify(execFile)
 
-const toArchive = (port: number, rewrite = ''): string => `version: 1
+const toArchive = (port: number, rewrite = '', giveUpAfter = '1h'): string => `version: 1
 destinations:
   archive:
     dimse: { ae: ARCHIVE@127.0.0.1:${port} }
-    retry: { first: 50ms, longest: 200ms, give_up_after: 1h }
+    retry: { first: 50ms, longest: 200ms, give_up_after: ${giveUpAfter} }
 rules:
   - name: everything to the archive
     ${rewrite}
@@ -34,7 +35,10 @@ rules:
 `
 
 describeWithPeers(['storescu', 'storescp', 'dcmdump'], 'from a modality to an archive', () => {
-  const stack = new AsyncDisposableStack()
+  let stack = new AsyncDisposableStack()
+  beforeEach(() => {
+    stack = new AsyncDisposableStack()
+  })
   afterEach(() => stack.disposeAsync())
 
   async function folders(rules: string): Promise<{ dataDir: string; rulesDir: string; home: string }> {
@@ -56,9 +60,8 @@ describeWithPeers(['storescu', 'storescp', 'dcmdump'], 'from a modality to an ar
   async function storescu(files: readonly string[], port: number, aec: string): Promise<readonly string[]> {
     const sent: string[] = []
     for (const file of files) {
-      const done = await run('storescu', ['-R', '-aec', aec, '127.0.0.1', String(port), file], {
-        env: quickPeerEnv,
-      }).then(
+      const args = ['-R', ...proposing(await readFile(file)), '-aec', aec, '127.0.0.1', String(port), file]
+      const done = await run('storescu', args, { env: quickPeerEnv }).then(
         () => true,
         () => false,
       )
@@ -86,14 +89,16 @@ describeWithPeers(['storescu', 'storescp', 'dcmdump'], 'from a modality to an ar
 
       const sentStraight = await storescu(files, straight.port, 'ARCHIVE')
       const sentThrough = await storescu(files, kurir.dicomPort, 'KURIR')
-      expect(sentThrough).toEqual(sentStraight)
-      expect(sentThrough.length).toBeGreaterThan(70)
+      // storescp takes fewer SOP classes than Kurir does.
+      expect(sentThrough).toEqual(expect.arrayContaining([...sentStraight]))
+      expect(sentStraight.length).toBeGreaterThan(65)
       await untilSettled(kurir)
       // Several files of the corpus share a SOP Instance UID with other bytes: held as a conflict until a person says so.
       await releaseConflicts(kurir)
 
       const expected = new Set(await dataSetDigests(direct))
-      expect(new Set(await dataSetDigests(through))).toEqual(expected)
+      const arrived = new Set(await dataSetDigests(through))
+      expect([...expected].filter((digest) => !arrived.has(digest))).toEqual([])
     },
     180_000,
   )
@@ -174,10 +179,14 @@ describeWithPeers(['storescu', 'storescp', 'dcmdump'], 'from a modality to an ar
       stack.defer(() => end(orthanc))
       await untilListening(port, orthanc)
       await untilListening(http, orthanc)
-      await writeFile(path.join(rulesDir, '00.yaml'), toArchive(port))
+      await writeFile(path.join(rulesDir, '00.yaml'), toArchive(port, '', '1s'))
       const kurir = stack.use(await startKurir({ dataDir, rulesDir }))
       const files = [...corpusFiles('modality'), ...corpusFiles('syntax')].map((file) => file.path)
-      const sent = await storescu(files, kurir.dicomPort, 'KURIR')
+      const direct = await folder(home, 'direct')
+      const straight = stack.use(await startStorescp(direct, ['+uf']))
+      // What storescp takes too, so that there is something to compare with.
+      const sent = await storescu(files, straight.port, 'ARCHIVE')
+      expect(await storescu(sent, kurir.dicomPort, 'KURIR')).toEqual(sent)
       await untilSettled(kurir)
 
       const ids = (await (await fetch(`http://127.0.0.1:${http}/instances`)).json()) as readonly string[]
@@ -187,9 +196,6 @@ describeWithPeers(['storescu', 'storescp', 'dcmdump'], 'from a modality to an ar
           return sha256(dataSetOf(Buffer.from(await response.arrayBuffer())))
         }),
       )
-      const direct = await folder(home, 'direct')
-      const straight = stack.use(await startStorescp(direct, ['+uf']))
-      await storescu(sent, straight.port, 'ARCHIVE')
       const known = new Set(await dataSetDigests(direct))
       expect(ids.length).toBeGreaterThan(40)
       expect(digests.filter((digest) => !known.has(digest))).toEqual([])
@@ -197,6 +203,28 @@ describeWithPeers(['storescu', 'storescp', 'dcmdump'], 'from a modality to an ar
     180_000,
   )
 })
+
+/** How storescu is told to propose a file's own transfer syntax; it knows no others. */
+const PROPOSING: Readonly<Record<string, string>> = {
+  '1.2.840.10008.1.2': '-xi',
+  '1.2.840.10008.1.2.2': '-xb',
+  '1.2.840.10008.1.2.1.99': '-xd',
+  '1.2.840.10008.1.2.4.50': '-xy',
+  '1.2.840.10008.1.2.4.51': '-xx',
+  '1.2.840.10008.1.2.4.57': '-xs',
+  '1.2.840.10008.1.2.4.70': '-xs',
+  '1.2.840.10008.1.2.4.80': '-xt',
+  '1.2.840.10008.1.2.4.81': '-xu',
+  '1.2.840.10008.1.2.4.90': '-xv',
+  '1.2.840.10008.1.2.4.91': '-xw',
+  '1.2.840.10008.1.2.5': '-xr',
+}
+
+function proposing(file: Buffer): readonly string[] {
+  const found = findFileMeta(file, true)
+  const option = found.outcome === 'found' ? PROPOSING[found.transferSyntaxUid] : undefined
+  return option === undefined ? [] : [option]
+}
 
 /** Every file below a folder. */
 async function dcmFiles(dir: string): Promise<readonly string[]> {
