@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { withLock } from './lock.js'
 
 /**
@@ -33,10 +34,15 @@ function installNow(root, everything, reason) {
   const flags = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--include=optional']
   const args = [...npm.args, ...flags, all ? '--include=dev' : '--omit=dev']
   // npm's own talk goes to stderr: stdout belongs to the command that follows.
-  const { status, error } = spawnSync(npm.program, args, { cwd: root, stdio: ['ignore', 2, 2] })
+  const { status, error } = spawnSync(npm.program, args, { cwd: root, env: npmEnvironment(), stdio: ['ignore', 2, 2] })
   if (status !== 0) return `npm ci failed (${error ? error.message : `exit code ${status}`}); its words are above`
   writeStamp(root, all)
   return 'ready'
+}
+
+function npmEnvironment() {
+  const preload = fileURLToPath(new URL('./pinned-version.cjs', import.meta.url))
+  return { ...process.env, NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --require "${preload}"`.trim() }
 }
 
 /** Why `npm ci` has to run, undefined when it need not. */
