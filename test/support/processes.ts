@@ -73,17 +73,19 @@ export async function startStorescp(dir: string, args: readonly string[] = [], p
   return { child, port: chosen, [Symbol.asyncDispose]: () => end(child) }
 }
 
+export type LogLine = Readonly<Record<string, unknown>>
+
 export interface KurirProcess extends AsyncDisposable {
   readonly child: ChildProcess
   readonly dicomPort: number
   readonly adminPort: number
   readonly dataDir: string
   /** Every line it logged so far, parsed. */
-  readonly lines: readonly Readonly<Record<string, unknown>>[]
+  readonly lines: readonly LogLine[]
   /** What it wrote to stderr. */
   readonly complaints: readonly string[]
-  /** Resolves with the first line of that event, already logged or still to come. */
-  logged(event: string): Promise<Readonly<Record<string, unknown>>>
+  /** Resolves with the first line of that event that fits, already logged or still to come. */
+  logged(event: string, fits?: (line: LogLine) => boolean): Promise<LogLine>
   kill(): Promise<void>
   /** SIGTERM, and the exit code. */
   stop(): Promise<number | null>
@@ -105,25 +107,31 @@ export async function startKurir(options: KurirOptions): Promise<KurirProcess> {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: kurirEnvironment(options),
   })
-  const lines: Readonly<Record<string, unknown>>[] = []
-  const waiting = new Map<string, ((line: Readonly<Record<string, unknown>>) => void)[]>()
+  const lines: LogLine[] = []
+  const watchers = new Set<(line: LogLine) => void>()
   const complaints: string[] = []
   createInterface({ input: child.stderr }).on('line', (line) => complaints.push(line))
   createInterface({ input: child.stdout }).on('line', (text) => {
-    const line: Readonly<Record<string, unknown>> = JSON.parse(text)
+    // A killed process may leave half a line behind.
+    if (!text.endsWith('}')) return
+    const line: LogLine = JSON.parse(text)
     lines.push(line)
-    const event = String(line['event'])
-    for (const resolve of waiting.get(event) ?? []) resolve(line)
-    waiting.delete(event)
+    for (const tell of [...watchers]) tell(line)
   })
-  const logged = (event: string) => {
-    const known = lines.find((line) => line['event'] === event)
+  const logged = (event: string, fits: (line: LogLine) => boolean = () => true) => {
+    const known = lines.find((line) => line['event'] === event && fits(line))
     if (known !== undefined) return Promise.resolve(known)
-    return new Promise<Readonly<Record<string, unknown>>>((resolve) => {
-      waiting.set(event, [...(waiting.get(event) ?? []), resolve])
+    return new Promise<LogLine>((resolve) => {
+      const tell = (line: LogLine): void => {
+        if (line['event'] !== event || !fits(line)) return
+        watchers.delete(tell)
+        resolve(line)
+      }
+      watchers.add(tell)
     })
   }
-  const died = once(child, 'exit').then(([code]) => {
+  // Not its exit: what it said last is still to be read then.
+  const died = once(child, 'close').then(([code]) => {
     throw new Error(`kurir ended with ${code} before it was ready:\n${complaints.join('\n')}`)
   })
   const ready = await Promise.race([logged('ready'), died])
