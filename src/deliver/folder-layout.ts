@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto'
 import { lookUpKeyword } from '../dicom/dictionary.ts'
 import type { Header } from '../dicom/header.ts'
 
-/** The longest value in a name, in characters; longer ones are cut and told apart by a digest. */
-const LONGEST_VALUE = 80
+/** The longest value in a name, and the longest name, in bytes of UTF-8; longer ones are cut and told apart by a digest. */
+const LONGEST_VALUE = 96
+const LONGEST_NAME = 240
 /** What separates folders, what file systems of other makers refuse, and everything that does not print. */
 const UNSAFE = /[/\\:*?"<>|\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
@@ -17,11 +18,18 @@ export function safeName(value: string): string {
     .replace(UNSAFE, '_')
     .replace(/^[. ]+|[. ]+$/g, (edge) => '_'.repeat(edge.length))
   if (plain === '') return '_'
-  if (plain.length <= LONGEST_VALUE) return plain
-  const digest = createHash('sha256').update(value).digest('hex').slice(0, 12)
-  return `${Array.from(plain)
-    .slice(0, LONGEST_VALUE - 13)
-    .join('')}-${digest}`
+  return cut(plain, LONGEST_VALUE, value, '')
+}
+
+/** The text when it fits, or as much of it as fits before a digest of all of `whole` and an ending that stays. */
+function cut(text: string, longest: number, whole: string, ending: string): string {
+  if (Buffer.byteLength(text) <= longest) return text
+  const mark = `-${createHash('sha256').update(whole).digest('hex').slice(0, 12)}${ending}`
+  const kept = Buffer.from(text)
+    .subarray(0, longest - mark.length)
+    .toString('utf8')
+  // A character that was cut in two is left out.
+  return `${kept.replace(/\uFFFD+$/, '')}${mark}`
 }
 
 /**
@@ -35,7 +43,8 @@ export function fillLayout(layout: string, header: Header, outgoingUid: string):
       safeName(attributeOf(header, keyword, outgoingUid)),
     )
     // The fixed text is the site's own; only what values may have made of it is looked at again.
-    return filled === '.' || filled === '..' ? '_' : filled
+    if (filled === '.' || filled === '..') return '_'
+    return cut(filled, LONGEST_NAME, filled, /\.[A-Za-z0-9]{1,5}$/.exec(filled)?.[0] ?? '')
   })
 }
 

@@ -67,6 +67,13 @@ function diskReason(error: unknown): FailureCode {
   return hasErrno(error, 'ENOSPC', 'EDQUOT') ? 'disk-full' : 'disk-io'
 }
 
+/** A name that the file system does not take is the instance's own; so is what fails while others get through. */
+function judgeFolder(error: unknown, othersTaken: boolean): Verdict {
+  if (hasErrno(error, 'ENAMETOOLONG', 'EILSEQ', 'EINVAL', 'ENOTDIR', 'EISDIR')) return held('name-refused')
+  const scope = othersTaken ? 'object' : 'destination'
+  return { state: 'READY', scope, retry: 'transient', reason: diskReason(error), status: null }
+}
+
 class FolderLine implements Line {
   readonly isOpen = true
   readonly #options: FolderSenderOptions
@@ -81,7 +88,7 @@ class FolderLine implements Line {
     return true
   }
 
-  async send(outgoing: Outgoing): Promise<Sent> {
+  async send(outgoing: Outgoing, othersTaken: boolean): Promise<Sent> {
     let file: UnfinishedFile | undefined
     try {
       file = await beginFile(this.#options.path, this.#options.writer)
@@ -90,8 +97,7 @@ class FolderLine implements Line {
     } catch (error) {
       outgoing.discard()
       if (file !== undefined) await unlink(file.path).catch(() => {})
-      const verdict = { state: 'READY', scope: 'destination', retry: 'transient', reason: diskReason(error) } as const
-      return { verdict: { ...verdict, status: null }, sha256: null }
+      return { verdict: judgeFolder(error, othersTaken), sha256: null }
     }
   }
 

@@ -35,23 +35,33 @@ test('the expected waiting is the sum of the mean waits', () => {
 
 test('it never shrinks with more failures, and the first failure never gives up', () => {
   fc.assert(
-    fc.property(policies, fc.integer({ min: 1, max: 500 }), fc.double({ min: 0, max: 0.999 }), (policy, n, random) => {
-      expect(expectedWaiting(policy, n + 1)).toBeGreaterThanOrEqual(expectedWaiting(policy, n))
-      expect(nextTry(policy, 1, random).kind).toBe('again')
-    }),
+    fc.property(
+      policies,
+      fc.integer({ min: 1, max: 500 }),
+      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      (policy, n, random) => {
+        expect(expectedWaiting(policy, n + 1)).toBeGreaterThanOrEqual(expectedWaiting(policy, n))
+        expect(nextTry(policy, 1, random).kind).toBe('again')
+      },
+    ),
   )
 })
 
 test('each wait is between half and all of a doubling that ends at the longest', () => {
   fc.assert(
-    fc.property(policies, fc.integer({ min: 1, max: 60 }), fc.double({ min: 0, max: 0.999 }), (policy, n, random) => {
-      const next = nextTry({ ...policy, giveUpAfter: ms(Number.MAX_SAFE_INTEGER) }, n, random)
-      const full = Math.min(policy.longest, policy.first * 2 ** (n - 1))
-      expect(next.kind).toBe('again')
-      if (next.kind !== 'again') return
-      expect(next.wait).toBeGreaterThanOrEqual(Math.floor(full / 2))
-      expect(next.wait).toBeLessThanOrEqual(Math.ceil(full))
-    }),
+    fc.property(
+      policies,
+      fc.integer({ min: 1, max: 60 }),
+      fc.double({ min: 0, max: 0.999, noNaN: true }),
+      (policy, n, random) => {
+        const next = nextTry({ ...policy, giveUpAfter: ms(Number.MAX_SAFE_INTEGER) }, n, random)
+        const full = Math.min(policy.longest, policy.first * 2 ** (n - 1))
+        expect(next.kind).toBe('again')
+        if (next.kind !== 'again') return
+        expect(next.wait).toBeGreaterThanOrEqual(Math.floor(full / 2))
+        expect(next.wait).toBeLessThanOrEqual(Math.ceil(full))
+      },
+    ),
   )
 })
 

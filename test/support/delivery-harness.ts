@@ -12,17 +12,11 @@ import type { DeliveryId, InstanceId } from '../../src/ledger/ids.ts'
 import type { Ledger, NewObligation, Reception, Settlement } from '../../src/ledger/ledger.ts'
 import { LedgerQueue, type QueueLedger } from '../../src/queue/queue.ts'
 import type { Destination, Reach } from '../../src/rules/destination.ts'
-import { type AeAddress, parseAeAddress } from '../../src/rules/field.ts'
+import { aeAddressField } from '../../src/rules/field.ts'
 import { dataSetOf } from './data-set-bytes.ts'
 import { arrivalOf, newId, openShelf, reception, type Shelf, take } from './spool-on-disk.ts'
 
 export const quickRetry = { first: ms(40), longest: ms(200), giveUpAfter: ms(86_400_000) }
-
-function addressOf(port: number): AeAddress {
-  const address = parseAeAddress(`ARCHIVE@127.0.0.1:${port}`)
-  if ('problem' in address) throw new Error(address.problem)
-  return address
-}
 
 /** A destination by C-STORE on this machine. */
 export function archiveAt(
@@ -39,7 +33,7 @@ export function archiveAt(
     reach: {
       kind: 'dimse',
       dimse: {
-        ae: addressOf(port),
+        ae: aeAddressField.parse(`ARCHIVE@127.0.0.1:${port}`),
         callingAe: undefined,
         associations: 1,
         transferSyntax: 'default',

@@ -1,0 +1,148 @@
+import { afterEach, expect, test } from '@jest/globals'
+import { systemClock } from '../../src/base/clock.ts'
+import { silentLog } from '../../src/base/log.ts'
+import type { InstanceId } from '../../src/ledger/ids.ts'
+import type { PlanEntry, PlanOutcome } from '../../src/ledger/ledger.ts'
+import { obligationsOf } from '../../src/plan/obligations.ts'
+import { Planner } from '../../src/plan/planner.ts'
+import type { Decision } from '../../src/rules/decision.ts'
+import { loadRuleset } from '../../src/rules/load-ruleset.ts'
+import type { Ruleset } from '../../src/rules/ruleset.ts'
+import { ctInstance } from '../support/data-set.ts'
+import { temporaryDir } from '../support/processes.ts'
+import { arrivalOf, openShelf, type Shelf, take } from '../support/spool-on-disk.ts'
+
+const closing: AsyncDisposable[] = []
+afterEach(async () => {
+  for (const each of closing.splice(0).reverse()) await each[Symbol.asyncDispose]()
+})
+
+function rulesetOf(rules: string): Ruleset {
+  const text = `version: 1\ndestinations:\n  archive: { dimse: { ae: "ARCHIVE@127.0.0.1:104" } }\nrules:\n${rules}\n`
+  const loaded = loadRuleset([{ name: 'rules/10.yaml', bytes: Buffer.from(text) }], {})
+  if (!('ruleset' in loaded)) throw new Error(loaded.problems.map(({ message }) => message).join('; '))
+  return loaded.ruleset
+}
+
+const TO_ARCHIVE = '  - { name: all, forward: [archive] }'
+
+/** A planner over a real shelf that tells what it put on the queue. */
+async function planning(ruleset: () => Ruleset | undefined) {
+  const home = await temporaryDir('plan')
+  closing.push(home)
+  const shelf: Shelf = await openShelf(home.path)
+  closing.push(shelf)
+  const { ledger, spool } = shelf
+  const batches: (readonly PlanEntry[])[] = []
+  const outcomes: PlanOutcome[] = []
+  let tell = Promise.withResolvers<void>()
+  const enqueue = async (entries: readonly PlanEntry[]): Promise<readonly PlanOutcome[]> => {
+    const planned = await ledger.plan(entries)
+    batches.push(entries)
+    outcomes.push(...planned)
+    tell.resolve()
+    tell = Promise.withResolvers()
+    return planned
+  }
+  const planner = new Planner({
+    spool,
+    queue: { enqueue },
+    wakes: ledger.wakes,
+    ruleset,
+    clock: systemClock,
+    log: silentLog,
+  })
+  closing.push(planner)
+  const admit = async (n: number): Promise<InstanceId> => {
+    const { file, dataSet } = ctInstance({ sizeBytes: 1_024, instanceNumber: n })
+    return (await take(spool, arrivalOf(file), dataSet)).id
+  }
+  const until = async (count: number): Promise<void> => {
+    while (outcomes.length < count) await tell.promise
+  }
+  return { ledger, planner, batches, outcomes, admit, until, start: () => planner.start(new AbortController().signal) }
+}
+
+test('what came in before the start is decided in batches, and what comes later at once', async () => {
+  const ruleset = rulesetOf(TO_ARCHIVE)
+  const { admit, batches, outcomes, until, start } = await planning(() => ruleset)
+  for (let n = 1; n <= 100; n += 1) await admit(n)
+  await start()
+  await until(100)
+  expect(batches.map((batch) => batch.length)).toEqual([64, 36])
+  await admit(101)
+  await until(101)
+  expect(outcomes.every(({ kind }) => kind === 'planned')).toBe(true)
+})
+
+test('an instance whose decision throws is held, and the others go on', async () => {
+  const ruleset = rulesetOf(TO_ARCHIVE)
+  let decisions = 0
+  // A mistake of ours in a rule, as seen from here: looking at it throws, once.
+  const faulty: Ruleset = {
+    ...ruleset,
+    get rules() {
+      decisions += 1
+      if (decisions === 2) throw new TypeError('a mistake')
+      return ruleset.rules
+    },
+  }
+  const { admit, batches, ledger, until, start } = await planning(() => faulty)
+  const ids = [await admit(1), await admit(2), await admit(3)]
+  await start()
+  await until(3)
+  const kinds = batches.flat().map(({ obligations }) => obligations.map((owed) => owed.kind).join())
+  expect(kinds).toEqual(['DELIVER', 'HOLD', 'DELIVER'])
+  const held = await ledger.views.obligations(ids[1] ?? (ids[0] as InstanceId))
+  expect(held).toMatchObject([{ kind: 'HOLD', state: 'HELD', reason: 'internal' }])
+})
+
+test('without a ruleset nothing is decided; with the first one everything is', async () => {
+  let ruleset: Ruleset | undefined
+  const { admit, batches, ledger, until, start } = await planning(() => ruleset)
+  await admit(1)
+  await start()
+  expect(batches).toEqual([])
+  ruleset = rulesetOf(TO_ARCHIVE)
+  ledger.wakes.wake('plan')
+  await until(1)
+})
+
+test('each instance is decided by the ruleset in force then', async () => {
+  let ruleset = rulesetOf(TO_ARCHIVE)
+  const { admit, batches, until, start } = await planning(() => ruleset)
+  await start()
+  await admit(1)
+  await until(1)
+  ruleset = rulesetOf('  - { name: nothing, discard: "not wanted" }')
+  await admit(2)
+  await until(2)
+  expect(batches.flat().map(({ obligations }) => obligations[0]?.kind)).toEqual(['DELIVER', 'DISCARD'])
+  expect(new Set(batches.flat().map(({ rulesetDigest }) => rulesetDigest)).size).toBe(2)
+})
+
+const nothing: Decision = { rulesetDigest: 'x', forwards: [], holds: [], discards: [] }
+const forward = {
+  destination: 'archive',
+  rules: [],
+  edits: [],
+  changes: [],
+  sopInstanceUid: '2.25.1',
+  urgent: true,
+}
+
+test('a discard counts only when nothing else wants the instance', () => {
+  const discards = [{ rule: null, reason: 'test images' }]
+  const known = () => true
+  expect(obligationsOf({ ...nothing, discards }, known)).toMatchObject([{ kind: 'DISCARD', reason: 'test images' }])
+  expect(obligationsOf({ ...nothing, discards, holds: discards }, known)).toMatchObject([{ kind: 'HOLD' }])
+  expect(obligationsOf({ ...nothing, discards, forwards: [forward] }, known)).toMatchObject([
+    { kind: 'DELIVER', urgent: true, held: null },
+  ])
+})
+
+test('what goes to a destination that is not there is held, not lost', () => {
+  expect(obligationsOf({ ...nothing, forwards: [forward] }, () => false)).toMatchObject([
+    { kind: 'DELIVER', held: 'destination gone' },
+  ])
+})
