@@ -61,6 +61,8 @@ class ListeningServer implements DimseServer {
   readonly #server: Server
   readonly #connections = new Set<Acceptor>()
   readonly #open = new Set<Acceptor>()
+  /** Every TCP connection, those in a TLS handshake too. */
+  readonly #sockets = new Set<Socket>()
   readonly #budget: ByteBudget
   readonly #maxAssociations: number
   #stopping: Promise<void> | undefined
@@ -70,13 +72,20 @@ class ListeningServer implements DimseServer {
     this.#options = options
     this.#budget = new ByteBudget(options.preAssociationBytes ?? 32 * 1024 * 1024)
     this.#maxAssociations = options.maxAssociations ?? 1_000
+    // A handshake is part of what ARTIM limits: connection to A-ASSOCIATE-RQ.
+    const artim = options.timeouts?.artim ?? TIMEOUTS.artim
     const socketOptions = { allowHalfOpen: true, noDelay: true }
     this.#server =
       options.tls === undefined
         ? createTcpServer(socketOptions, (socket) => this.#connected(socket))
-        : createTlsServer({ ...options.tls, ...socketOptions }, (socket) => this.#connected(socket))
-    // A handshake that fails is the peer's business and closes its own socket.
-    this.#server.on('tlsClientError', () => {})
+        : createTlsServer({ handshakeTimeout: artim, ...options.tls, ...socketOptions }, (socket) =>
+            this.#connected(socket),
+          )
+    this.#server.on('tlsClientError', (_error, socket) => socket.destroy())
+    this.#server.on('connection', (socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
     this.#server.on('error', () => {})
     // Silent peers hold a socket until ARTIM; beyond this many the kernel's answer is a closed connection.
     this.#server.maxConnections = this.#maxAssociations * 2 + 64
@@ -145,6 +154,7 @@ class ListeningServer implements DimseServer {
     const timers = this.#limitDrain()
     if (this.#connections.size > 0) await this.#emptied.promise
     for (const timer of timers) timer.cancel()
+    for (const socket of this.#sockets) socket.destroy()
     await closed.promise
   }
 

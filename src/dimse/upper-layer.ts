@@ -13,10 +13,10 @@ import {
 } from './pdu.ts'
 import { ProtocolError } from './pdu-error.ts'
 import { PduReader } from './pdu-reader.ts'
+import { ReadingLimit, type Waiting } from './reading-limit.ts'
 import { type Event, type Role, type State, transition } from './state-machine.ts'
 import { Transport } from './transport.ts'
 import type { AssociationEnd, UpperLayerOptions, UpperLayerTimeouts, UpperLayerUser } from './upper-layer-user.ts'
-import { Watch } from './watch.ts'
 
 const PDU_EVENT: Readonly<Record<number, Event>> = {
   [PDU.associateRq]: 'associate-rq',
@@ -36,7 +36,7 @@ export class UpperLayer {
   readonly #timeouts: UpperLayerTimeouts
   readonly #transport: Transport
   readonly #reader: PduReader
-  readonly #reading: Watch
+  readonly #reading: ReadingLimit
   #state: State
   #wait: Timer | undefined
   #ended = false
@@ -48,7 +48,9 @@ export class UpperLayer {
     this.#clock = options.clock
     this.#timeouts = options.timeouts
     this.#state = role === 'acceptor' ? 'Sta1' : 'Sta4'
-    this.#reading = new Watch(options.clock, () => this.#timedOut('peer stopped in the middle, or was idle too long'))
+    this.#reading = new ReadingLimit(options.clock, options.timeouts, () =>
+      this.#timedOut('peer stopped in the middle, or was idle too long'),
+    )
     this.#reader = new PduReader(
       {
         header: (type) => this.#header(type),
@@ -61,7 +63,10 @@ export class UpperLayer {
     this.#transport = new Transport(
       socket,
       {
-        feed: (chunk) => this.#reader.feed(chunk),
+        feed: (chunk) => {
+          this.#reading.received(chunk.length)
+          return this.#reader.feed(chunk)
+        },
         rested: () => this.#watchReading(),
         failed: (error) => this.#failed(error),
         finished: () => this.#finished(),
@@ -133,11 +138,6 @@ export class UpperLayer {
   destroy(end: AssociationEnd, detail: string): void {
     this.#end(end, detail)
     this.#transport.destroy()
-  }
-
-  /** Something outside the stream has begun or finished that changes what silence means. */
-  watchAgain(): void {
-    this.#watchReading()
   }
 
   #apply(event: Event): boolean {
@@ -268,10 +268,12 @@ export class UpperLayer {
   }
 
   #watchReading(): void {
-    if (this.#state !== 'Sta6') this.#reading.disarm()
-    else if (this.#transport.isBusy) this.#reading.disarm()
-    else if (this.#reader.isMidPdu || this.#user.isMidMessage()) this.#reading.arm(this.#timeouts.network)
-    else if (this.#timeouts.idle > 0) this.#reading.arm(this.#timeouts.idle)
-    else this.#reading.disarm()
+    if (this.#state !== 'Sta13' && this.#state !== 'Sta1') this.#reading.waitFor(this.#waitingFor())
+  }
+
+  #waitingFor(): Waiting {
+    if (this.#state !== 'Sta6') return 'nothing'
+    if (this.#transport.isBusy) return 'ours'
+    return this.#reader.isMidPdu || this.#user.isMidMessage() ? 'rest-of-message' : 'next-message'
   }
 }

@@ -247,3 +247,31 @@ test('a server that stops aborts what does not finish in time', async () => {
 })
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+test('bytes of an object that drip in do not hold the network limit off; a slow but steady peer is fine', async () => {
+  const clock = new TestClock()
+  let written = Promise.withResolvers<void>()
+  await using running = await recordingServer({
+    clock,
+    timeouts: { artim: ms(500), network: ms(1_000) },
+    slow: () => {
+      written.resolve()
+      return undefined
+    },
+  })
+  using peer = await settled(running.port)
+  await peer.send(storePdu())
+  const drip = async (length: number): Promise<void> => {
+    written = Promise.withResolvers<void>()
+    await peer.send(dataPdu(pdv(3, 0, Buffer.alloc(length))))
+    await written.promise
+    await turn()
+    await clock.advance(300)
+  }
+  for (let n = 0; n < 10; n += 1) await drip(1_024)
+  expect(running.closed).toEqual([])
+  for (let n = 0; n < 2; n += 1) await drip(10)
+  expect(running.closed).toEqual([])
+  await clock.advance(200)
+  expect(running.closed).toMatchObject([expect.stringMatching(/^timeout/)])
+})

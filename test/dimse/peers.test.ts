@@ -205,11 +205,14 @@ describeWithPeers(['storescp'], 'storescp misbehaves as it can', () => {
     Buffer.alloc(0x100000, 1),
   ])
 
-  testWithPeers(['storescp'], 'aborting after an object: lost or answered, but told', async () => {
-    expect(await store('--abort-after')).toMatchObject({ kind: 'lost', taken: true, code: 'aborted' })
+  // It closes with bytes unread, so that its own reset may overtake its A-ABORT.
+  const told: unknown = expect.stringMatching(/^(aborted|connection-closed)$/)
+
+  testWithPeers(['storescp'], 'aborting after an object: lost, perhaps taken', async () => {
+    expect(await store('--abort-after')).toMatchObject({ kind: 'lost', taken: true, code: told })
   })
-  testWithPeers(['storescp'], 'aborting in an object: lost', async () => {
-    expect(await store('--abort-during')).toMatchObject({ kind: 'lost', code: 'aborted' })
+  testWithPeers(['storescp'], 'aborting in the middle of an object: lost', async () => {
+    expect(await store('--abort-during')).toMatchObject({ kind: 'lost', code: told })
   })
 })
 
