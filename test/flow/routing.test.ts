@@ -23,15 +23,27 @@ import { untilSettled } from '../support/until-settled.ts'
 
 const run = promisify(execFile)
 
-const toArchive = (port: number, rewrite = '', giveUpAfter = '1h'): string => `version: 1
+const toArchive = (port: number, rewrite = ''): string => `version: 1
 destinations:
   archive:
     dimse: { ae: ARCHIVE@127.0.0.1:${port} }
-    retry: { first: 50ms, longest: 200ms, give_up_after: ${giveUpAfter} }
+    retry: { first: 50ms, longest: 200ms, give_up_after: 1h }
 rules:
   - name: everything to the archive
     ${rewrite}
     forward: [archive]
+`
+
+const toBoth = (orthanc: number, judge: number): string => `version: 1
+destinations:
+  orthanc:
+    dimse: { ae: ARCHIVE@127.0.0.1:${orthanc} }
+    retry: { first: 50ms, longest: 200ms, give_up_after: 1s }
+  judge:
+    dimse: { ae: ARCHIVE@127.0.0.1:${judge} }
+rules:
+  - name: everything to both
+    forward: [orthanc, judge]
 `
 
 describeWithPeers(['storescu', 'storescp', 'dcmdump'], 'from a modality to an archive', () => {
@@ -161,7 +173,7 @@ describeWithPeers(['storescu', 'storescp', 'dcmdump'], 'from a modality to an ar
 
   const withOrthanc = hasPeer('Orthanc') ? testWithCorpus : test.skip
   withOrthanc(
-    'Orthanc behind Kurir holds the bytes that were sent',
+    'Orthanc behind Kurir holds the very bytes that a storescp got beside it',
     async () => {
       const { home, dataDir, rulesDir } = await folders(toArchive(0))
       const [port, http] = [await freePort(), await freePort()]
@@ -179,23 +191,24 @@ describeWithPeers(['storescu', 'storescp', 'dcmdump'], 'from a modality to an ar
       stack.defer(() => end(orthanc))
       await untilListening(port, orthanc)
       await untilListening(http, orthanc)
-      await writeFile(path.join(rulesDir, '00.yaml'), toArchive(port, '', '1s'))
+      const direct = await folder(home, 'direct')
+      const judge = stack.use(await startStorescp(direct, ['+uf']))
+      // What lacks a Patient ID Orthanc answers with A700H, as if it were full: tried again until it is given up.
+      await writeFile(path.join(rulesDir, '00.yaml'), toBoth(port, judge.port))
       const kurir = stack.use(await startKurir({ dataDir, rulesDir }))
       const files = [...corpusFiles('modality'), ...corpusFiles('syntax')].map((file) => file.path)
-      const direct = await folder(home, 'direct')
-      const straight = stack.use(await startStorescp(direct, ['+uf']))
-      // What storescp takes too, so that there is something to compare with.
-      const sent = await storescu(files, straight.port, 'ARCHIVE')
-      expect(await storescu(sent, kurir.dicomPort, 'KURIR')).toEqual(sent)
+      await storescu(files, kurir.dicomPort, 'KURIR')
       await untilSettled(kurir)
 
       const ids = (await (await fetch(`http://127.0.0.1:${http}/instances`)).json()) as readonly string[]
-      const digests = await Promise.all(
+      const held = await Promise.all(
         ids.map(async (id) => {
           const response = await fetch(`http://127.0.0.1:${http}/instances/${id}/file`)
-          return sha256(dataSetOf(Buffer.from(await response.arrayBuffer())))
+          return Buffer.from(await response.arrayBuffer())
         }),
       )
+      // Orthanc inflates and deflates again what came deflated; everything else it keeps.
+      const digests = held.filter((file) => !isDeflated(file)).map((file) => sha256(dataSetOf(file)))
       const known = new Set(await dataSetDigests(direct))
       expect(ids.length).toBeGreaterThan(40)
       expect(digests.filter((digest) => !known.has(digest))).toEqual([])
@@ -224,6 +237,11 @@ function proposing(file: Buffer): readonly string[] {
   const found = findFileMeta(file, true)
   const option = found.outcome === 'found' ? PROPOSING[found.transferSyntaxUid] : undefined
   return option === undefined ? [] : [option]
+}
+
+function isDeflated(file: Buffer): boolean {
+  const found = findFileMeta(file, true)
+  return found.outcome === 'found' && found.transferSyntaxUid === '1.2.840.10008.1.2.1.99'
 }
 
 /** Every file below a folder. */
