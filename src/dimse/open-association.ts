@@ -15,7 +15,7 @@ import { COMMAND, type CommandSet, ELEMENT } from './command-set.ts'
 import { MessageReader } from './message-reader.ts'
 import { MessageWriter } from './message-writer.ts'
 import { agreedContexts, answersOffer, VERIFICATION } from './negotiation.ts'
-import { Operation } from './operation.ts'
+import { nextMessageId, Operation } from './operation.ts'
 import { ABORT, type Rejection, sendLength } from './pdu.ts'
 import { peerAddress } from './peer-address.ts'
 import { echoRequest, storeRequest } from './requests.ts'
@@ -183,7 +183,7 @@ export class OpenAssociation implements RequestedAssociation {
   }
 
   #begin(send: (operation: Operation) => Promise<void>): Promise<StoreOutcome> {
-    this.#lastMessageId = (this.#lastMessageId % 0xffff) + 1
+    this.#lastMessageId = nextMessageId(this.#lastMessageId)
     const operation = new Operation(this.#lastMessageId)
     if (this.isOpen) {
       this.#operation = operation

@@ -2,6 +2,9 @@ import type { Clock, Milliseconds, Timer } from '../base/clock.ts'
 import type { FailureCode } from '../base/failure.ts'
 import type { StoreOutcome } from './association.ts'
 
+/** Message ids go from 1 to 65535 and round again (PS3.7 E.1); 0 is none. */
+export const nextMessageId = (last: number): number => (last % 0xffff) + 1
+
 /** One request of ours and its one outcome, which is settled exactly once by whoever comes first. */
 export class Operation {
   readonly messageId: number

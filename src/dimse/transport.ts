@@ -50,10 +50,6 @@ export class Transport {
     socket.on('close', () => this.#close())
   }
 
-  get isGone(): boolean {
-    return this.#gone
-  }
-
   /** Whether a chunk is being worked on: the peer is waited for by nobody. */
   get isBusy(): boolean {
     return this.#busy

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { ms } from '../../src/base/clock.ts'
 import type { RequestedAssociation, StoreOutcome } from '../../src/dimse/association.ts'
 import { encodeCommandSet } from '../../src/dimse/command-set.ts'
+import { nextMessageId } from '../../src/dimse/operation.ts'
 import { abort, BIG_ENDIAN, EXPLICIT, IMPLICIT, releaseRp, releaseRq, usOf } from '../support/dimse-bytes.ts'
 import { established, propose, request, slices, uid } from '../support/dimse-requests.ts'
 import { recordingServer } from '../support/dimse-server.ts'
@@ -382,6 +383,7 @@ describe('fragments', () => {
     const association = await established(server.port)
     await Promise.all([...Array(3)].map(() => association.echo()))
     expect(ids).toEqual([1, 2, 3])
+    expect([65_534, 65_535].map(nextMessageId)).toEqual([65_535, 1])
     await association.release()
   })
 })

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect } from '@jest/globals'
+import { ms } from '../../src/base/clock.ts'
 import { type CorpusFile, corpusFiles, testWithCorpus } from '../support/corpus.ts'
 import { IMPLICIT, VERIFICATION } from '../support/dimse-bytes.ts'
-import { established, propose, slices, uid } from '../support/dimse-requests.ts'
+import { established, propose, request, slices, uid } from '../support/dimse-requests.ts'
 import { recordingServer } from '../support/dimse-server.ts'
 import { describeWithPeers, peerEnv, peerPath, testWithPeers } from '../support/peers.ts'
 
@@ -210,6 +211,24 @@ describeWithPeers(['storescp'], 'storescp misbehaves as it can', () => {
 
   testWithPeers(['storescp'], 'aborting after an object: lost, perhaps taken', async () => {
     expect(await store('--abort-after')).toMatchObject({ kind: 'lost', taken: true, code: told })
+  })
+  testWithPeers(['storescp'], 'refusing the association: rejected', async () => {
+    expect(await request(await storescp('--refuse'))).toMatchObject({ kind: 'rejected', result: 1, source: 1 })
+  })
+  testWithPeers(['storescp'], 'stopped by a signal in the middle: lost in time', async () => {
+    const port = await storescp('--ignore')
+    const proposed = [propose('1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.1.2.1')]
+    const timeouts = { network: ms(300), dimse: ms(300), close: ms(100) }
+    const association = await established(port, { contexts: proposed, timeouts })
+    const [context] = association.contexts
+    if (context === undefined) throw new Error('no context')
+    children.at(-1)?.kill('SIGSTOP')
+    const endless = async function* () {
+      while (association.isOpen) yield Buffer.alloc(262_144)
+    }
+    const outcome = await association.store({ context, sopInstanceUid: uid('1.2.3'), dataSet: endless() })
+    expect(outcome).toMatchObject({ kind: 'lost', code: 'timeout', taken: false })
+    await association.closed
   })
   testWithPeers(['storescp'], 'aborting in the middle of an object: lost', async () => {
     expect(await store('--abort-during')).toMatchObject({ kind: 'lost', code: told })
