@@ -6,4 +6,3 @@ export type DeliveryId = Brand<string, 'DeliveryId'>
 export type ObligationId = Brand<string, 'ObligationId'>
 export type AttemptId = Brand<string, 'AttemptId'>
 export type ClaimToken = Brand<string, 'ClaimToken'>
-export type DestinationName = Brand<string, 'DestinationName'>

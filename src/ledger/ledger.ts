@@ -5,7 +5,7 @@ import type { Wakes } from '../base/wake.ts'
 import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import type { RuleRef } from '../rules/decision.ts'
 import type { BlobRef } from './blob-ref.ts'
-import type { AttemptId, ClaimToken, DeliveryId, InstanceId, ObligationId } from './ids.ts'
+import type { ClaimToken, DeliveryId, InstanceId } from './ids.ts'
 import type { AttemptOutcome, DeliveryState, Door, Role } from './states.ts'
 import type { LedgerViews } from './views.ts'
 
@@ -312,5 +312,3 @@ export interface Ledger extends AsyncDisposable {
   /** Flushes and folds the write-ahead log back; on the owner's schedule, off the hot path. */
   checkpoint(): Promise<{ readonly walBytes: number }>
 }
-
-export type { AttemptId, ClaimToken, DeliveryId, InstanceId, ObligationId }

@@ -1,6 +1,7 @@
 import { type Clock, type Milliseconds, ms, type Timer } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import type { ClaimToken, Ledger } from '../ledger/ledger.ts'
+import type { ClaimToken } from '../ledger/ids.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 
 export interface ClaimsDeps {
   readonly ledger: Pick<Ledger, 'renew'>

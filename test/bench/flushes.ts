@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { startKurir, temporaryDir } from '../support/processes.ts'
+import { kurirFolders } from './folders.ts'
 import type { Material } from './material.ts'
-import { kurirFolders } from './receive.ts'
 
 /** What a figure says when strace is there, or that it is not. */
 export type FlushCount = { readonly value: number } | { readonly value: null; readonly missing: string }

@@ -12,8 +12,8 @@ import {
   untilListening,
 } from '../support/processes.ts'
 import { countFlushes, type FlushCount } from './flushes.ts'
+import { kurirFolders } from './folders.ts'
 import { forwardRules, type Material } from './material.ts'
-import { kurirFolders } from './receive.ts'
 import type { Results } from './result.ts'
 import { sendFolder } from './senders.ts'
 import { median } from './statistics.ts'

@@ -1,7 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import path from 'node:path'
 import { startKurir, startStorescp, temporaryDir } from '../support/processes.ts'
 import { countFlushes, type FlushCount } from './flushes.ts'
+import { kurirFolders } from './folders.ts'
 import { DISCARD_RULES, type Material } from './material.ts'
 import type { Results } from './result.ts'
 import { sendFolder, sendFolders } from './senders.ts'
@@ -52,15 +51,6 @@ async function kurirTime(send: Send): Promise<number> {
   await using dir = await temporaryDir('bench-kurir')
   await using kurir = await startKurir(await kurirFolders(dir.path, DISCARD_RULES))
   return await send(kurir.dicomPort, 'KURIR')
-}
-
-export async function kurirFolders(dir: string, rules: string): Promise<{ dataDir: string; rulesDir: string }> {
-  const dataDir = path.join(dir, 'data')
-  const rulesDir = path.join(dir, 'rules')
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  await mkdir(rulesDir, { recursive: true })
-  await writeFile(path.join(rulesDir, '00-bench.yaml'), rules)
-  return { dataDir, rulesDir }
 }
 
 /** What one instance costs in flushes, counted by strace while it is received. */
