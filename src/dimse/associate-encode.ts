@@ -1,5 +1,6 @@
+import { IMPLEMENTATION_CLASS_UID } from '../dicom/identity.ts'
 import type { AnsweredContext, AssociateAc, AssociateRq, OfferedContext, RoleSelection } from './associate-pdu.ts'
-import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME } from './identity.ts'
+import { IMPLEMENTATION_VERSION_NAME } from './identity.ts'
 import { PDU } from './pdu.ts'
 
 /** The DICOM application context name (PS3.7 A.2.1). */
