@@ -132,7 +132,7 @@ export class Dispatcher implements Service {
     const { queue, destination, clock, log } = this.#deps
     try {
       const claimed = await queue.claim(destination, this.#circuit.isHalfOpen ? PROBE : CLAIM_AHEAD)
-      if (claimed.length === 0) return await queue.nextWork(destination, this.#signal)
+      if (claimed.length === 0) return await this.#untilWork()
       this.#hopper.add(claimed)
       if (!this.#mayTake()) return this.#giveBack(this.#hopper.takeAll(() => true))
       this.#events.wake('work')
@@ -141,6 +141,16 @@ export class Dispatcher implements Service {
       log.error('claim-failed', { destination })
       await clock.sleep(AFTER_LEDGER_FAILURE, this.#signal).catch(() => {})
     }
+  }
+
+  /** Waits for work, but not through a failure of the destination. */
+  async #untilWork(): Promise<void> {
+    const over = new AbortController()
+    const either = AbortSignal.any([this.#signal, over.signal])
+    const work = this.#deps.queue.nextWork(this.#deps.destination, either)
+    await Promise.race([work, this.#events.next('failed', either)])
+    over.abort()
+    await work
   }
 
   /** Waits until a probe is due, an operator asks for one, or we stop. */
@@ -309,6 +319,7 @@ export class Dispatcher implements Service {
   #destinationFailed(reason: string): void {
     this.#circuit.fail(reason)
     this.#events.wake('low')
+    this.#events.wake('failed')
     this.#giveBack(this.#hopper.takeAll(() => true))
   }
 
