@@ -514,6 +514,8 @@ export type Query = {
   readonly ruleset: Ruleset;
   /** Newest first. */
   readonly auditEvents: AuditEventConnection;
+  /** Those that were revoked are listed too, in the order of their names. */
+  readonly tokens: ReadonlyArray<Token>;
   readonly health: Health;
 };
 
@@ -590,6 +592,10 @@ export type Mutation = {
   readonly instanceReplan: InstanceReplanResult;
   /** Read rules/ again. Keeps the rules in force if the new ones fail. */
   readonly rulesetReload: RulesetReloadResult;
+  /** The token is in the answer, and nowhere else ever after. */
+  readonly tokenCreate: TokenCreateResult;
+  /** It opens nothing from now on. */
+  readonly tokenRevoke: TokenRevokeResult;
 };
 
 
@@ -632,6 +638,18 @@ export type MutationDestinationVerifyArgs = {
 /** Each of these is one intent of an operator, and one audit event under the name of the token. */
 export type MutationInstanceReplanArgs = {
   input: InstanceReplanInput;
+};
+
+
+/** Each of these is one intent of an operator, and one audit event under the name of the token. */
+export type MutationTokenCreateArgs = {
+  input: TokenCreateInput;
+};
+
+
+/** Each of these is one intent of an operator, and one audit event under the name of the token. */
+export type MutationTokenRevokeArgs = {
+  input: TokenRevokeInput;
 };
 
 /** The rules in force. */
@@ -753,6 +771,44 @@ export type StudyFilter = {
   readonly receivedBefore?: InputMaybe<Scalars['DateTime']['input']>;
 };
 
+/** Lets a program or a person in. Only its SHA-256 is kept, so it can be revoked but never shown again. */
+export type Token = {
+  readonly __typename?: 'Token';
+  readonly name: Scalars['String']['output'];
+  readonly roles: ReadonlyArray<Role>;
+  readonly createdAt: Scalars['DateTime']['output'];
+  /** Null while it works. */
+  readonly revokedAt: Maybe<Scalars['DateTime']['output']>;
+};
+
+export type TokenCreateInput = {
+  /** 1 to 64 letters, digits, spaces, dots, dashes and underscores; not that of a token that works. It goes on record. */
+  readonly name: Scalars['String']['input'];
+  /** At least one. Every query needs VIEWER, or a role that includes it. */
+  readonly roles: ReadonlyArray<Role>;
+};
+
+export type TokenCreateResult = TokenCreateSuccess | Invalid;
+
+export type TokenCreateSuccess = {
+  readonly __typename?: 'TokenCreateSuccess';
+  /** This is the only time it is shown. */
+  readonly token: Scalars['String']['output'];
+  readonly name: Scalars['String']['output'];
+  readonly roles: ReadonlyArray<Role>;
+};
+
+export type TokenRevokeInput = {
+  readonly name: Scalars['String']['input'];
+};
+
+export type TokenRevokeResult = TokenRevokeSuccess | NotFound;
+
+export type TokenRevokeSuccess = {
+  readonly __typename?: 'TokenRevokeSuccess';
+  readonly revoked: Token;
+};
+
 
 
 export type ResolverTypeWrapper<T> = Promise<T> | T;
@@ -868,6 +924,14 @@ export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
     | ( Omit<RulesetReloadSuccess, 'ruleset'> & { ruleset: _RefType['Ruleset'] } & { __typename: 'RulesetReloadSuccess' } )
     | ( Omit<RulesetRefused, 'inForce'> & { inForce: _RefType['Ruleset'] } & { __typename: 'RulesetRefused' } )
   ;
+  TokenCreateResult:
+    | ( TokenCreateSuccess & { __typename: 'TokenCreateSuccess' } )
+    | ( Invalid & { __typename: 'Invalid' } )
+  ;
+  TokenRevokeResult:
+    | ( TokenRevokeSuccess & { __typename: 'TokenRevokeSuccess' } )
+    | ( NotFound & { __typename: 'NotFound' } )
+  ;
 };
 
 /** Mapping of interface types */
@@ -976,6 +1040,13 @@ export type ResolversTypes = {
   StudyConnection: ResolverTypeWrapper<StudyPage>;
   StudyEdge: ResolverTypeWrapper<Omit<StudyEdge, 'node'> & { node: ResolversTypes['Study'] }>;
   StudyFilter: StudyFilter;
+  Token: ResolverTypeWrapper<Token>;
+  TokenCreateInput: TokenCreateInput;
+  TokenCreateResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['TokenCreateResult']>;
+  TokenCreateSuccess: ResolverTypeWrapper<TokenCreateSuccess>;
+  TokenRevokeInput: TokenRevokeInput;
+  TokenRevokeResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['TokenRevokeResult']>;
+  TokenRevokeSuccess: ResolverTypeWrapper<TokenRevokeSuccess>;
 };
 
 /** Mapping between all available schema types and the resolvers parents */
@@ -1053,6 +1124,13 @@ export type ResolversParentTypes = {
   StudyConnection: StudyPage;
   StudyEdge: Omit<StudyEdge, 'node'> & { node: ResolversParentTypes['Study'] };
   StudyFilter: StudyFilter;
+  Token: Token;
+  TokenCreateInput: TokenCreateInput;
+  TokenCreateResult: ResolversUnionTypes<ResolversParentTypes>['TokenCreateResult'];
+  TokenCreateSuccess: TokenCreateSuccess;
+  TokenRevokeInput: TokenRevokeInput;
+  TokenRevokeResult: ResolversUnionTypes<ResolversParentTypes>['TokenRevokeResult'];
+  TokenRevokeSuccess: TokenRevokeSuccess;
 };
 
 export type PhiDirectiveArgs = { };
@@ -1389,6 +1467,7 @@ export type QueryResolvers<ContextType = AdminContext, ParentType extends Resolv
   destinations?: Resolver<ReadonlyArray<ResolversTypes['Destination']>, ParentType, ContextType>;
   ruleset?: Resolver<ResolversTypes['Ruleset'], ParentType, ContextType>;
   auditEvents?: Resolver<ResolversTypes['AuditEventConnection'], ParentType, ContextType, Partial<QueryAuditEventsArgs>>;
+  tokens?: Resolver<ReadonlyArray<ResolversTypes['Token']>, ParentType, ContextType>;
   health?: Resolver<ResolversTypes['Health'], ParentType, ContextType>;
 };
 
@@ -1401,6 +1480,8 @@ export type MutationResolvers<ContextType = AdminContext, ParentType extends Res
   destinationVerify?: Resolver<ResolversTypes['DestinationVerifyResult'], ParentType, ContextType, RequireFields<MutationDestinationVerifyArgs, 'input'>>;
   instanceReplan?: Resolver<ResolversTypes['InstanceReplanResult'], ParentType, ContextType, RequireFields<MutationInstanceReplanArgs, 'input'>>;
   rulesetReload?: Resolver<ResolversTypes['RulesetReloadResult'], ParentType, ContextType>;
+  tokenCreate?: Resolver<ResolversTypes['TokenCreateResult'], ParentType, ContextType, RequireFields<MutationTokenCreateArgs, 'input'>>;
+  tokenRevoke?: Resolver<ResolversTypes['TokenRevokeResult'], ParentType, ContextType, RequireFields<MutationTokenRevokeArgs, 'input'>>;
 };
 
 export type RulesetResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Ruleset'] = ResolversParentTypes['Ruleset']> = {
@@ -1478,6 +1559,33 @@ export type StudyEdgeResolvers<ContextType = AdminContext, ParentType extends Re
   node?: Resolver<ResolversTypes['Study'], ParentType, ContextType>;
 };
 
+export type TokenResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Token'] = ResolversParentTypes['Token']> = {
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  roles?: Resolver<ReadonlyArray<ResolversTypes['Role']>, ParentType, ContextType>;
+  createdAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  revokedAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+};
+
+export type TokenCreateResultResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['TokenCreateResult'] = ResolversParentTypes['TokenCreateResult']> = {
+  __resolveType: TypeResolveFn<'TokenCreateSuccess' | 'Invalid', ParentType, ContextType>;
+};
+
+export type TokenCreateSuccessResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['TokenCreateSuccess'] = ResolversParentTypes['TokenCreateSuccess']> = {
+  token?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  roles?: Resolver<ReadonlyArray<ResolversTypes['Role']>, ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type TokenRevokeResultResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['TokenRevokeResult'] = ResolversParentTypes['TokenRevokeResult']> = {
+  __resolveType: TypeResolveFn<'TokenRevokeSuccess' | 'NotFound', ParentType, ContextType>;
+};
+
+export type TokenRevokeSuccessResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['TokenRevokeSuccess'] = ResolversParentTypes['TokenRevokeSuccess']> = {
+  revoked?: Resolver<ResolversTypes['Token'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
 export type Resolvers<ContextType = AdminContext> = {
   AuditEvent?: AuditEventResolvers<ContextType>;
   AuditSubject?: AuditSubjectResolvers<ContextType>;
@@ -1547,6 +1655,11 @@ export type Resolvers<ContextType = AdminContext> = {
   StudyState?: StudyStateResolvers;
   StudyConnection?: StudyConnectionResolvers<ContextType>;
   StudyEdge?: StudyEdgeResolvers<ContextType>;
+  Token?: TokenResolvers<ContextType>;
+  TokenCreateResult?: TokenCreateResultResolvers<ContextType>;
+  TokenCreateSuccess?: TokenCreateSuccessResolvers<ContextType>;
+  TokenRevokeResult?: TokenRevokeResultResolvers<ContextType>;
+  TokenRevokeSuccess?: TokenRevokeSuccessResolvers<ContextType>;
 };
 
 export type DirectiveResolvers<ContextType = AdminContext> = {

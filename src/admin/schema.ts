@@ -13,6 +13,7 @@ import { instance, obligation, sopClass, study, transferSyntax } from './resolve
 import { otherVerbs } from './resolvers/other-verbs.ts'
 import { pageFields } from './resolvers/page.ts'
 import { query } from './resolvers/query.ts'
+import { tokenVerbs } from './resolvers/token-verbs.ts'
 import { scalars } from './scalars.ts'
 import { readSdl } from './sdl.ts'
 
@@ -28,12 +29,14 @@ type ByTypename =
   | 'InstanceReplanResult'
   | 'Node'
   | 'RulesetReloadResult'
+  | 'TokenCreateResult'
+  | 'TokenRevokeResult'
   | 'UserError'
 
 const resolvers: Omit<Resolvers, ByTypename> = {
   ...scalars,
   Query: query,
-  Mutation: { ...deliveryVerbs, ...destinationVerbs, ...otherVerbs },
+  Mutation: { ...deliveryVerbs, ...destinationVerbs, ...otherVerbs, ...tokenVerbs },
   Study: study,
   Instance: instance,
   SopClass: sopClass,

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { createToken } from '../admin/tokens.ts'
 import { LEDGER_FILE, NODE } from '../app/names.ts'
 import { systemClock } from '../base/clock.ts'
-import { Secret } from '../base/secret.ts'
+import { KurirError } from '../base/failure.ts'
 import type { Actor, Ledger } from '../ledger/ledger.ts'
 import { lockDirectory } from '../ledger/sqlite/directory-lock.ts'
 import { openSqliteLedger } from '../ledger/sqlite/open.ts'
@@ -47,9 +47,7 @@ function parseToken(args: readonly string[]) {
 }
 
 function requireName(name: string | undefined): string {
-  if (name === undefined || !/^[A-Za-z0-9 ._-]{1,64}$/.test(name)) {
-    throw new UsageError('--name takes 1 to 64 letters, digits, spaces, dots, dashes and underscores')
-  }
+  if (name === undefined) throw new UsageError('--name is missing')
   return name
 }
 
@@ -69,14 +67,16 @@ async function create(
 ): Promise<number> {
   const token = (await findRunning(settings))
     ? await createRunning(settings, name, roles)
-    : await withLedger(settings, async (ledger) => {
-        const made = randomBytes(32).toString('base64url')
-        await ledger.tokenCreate(new Secret(made), { name, roles }, BY)
-        return made
-      })
+    : await withLedger(settings, (ledger) => createAlone(ledger, name, roles))
   context.print(token)
   context.complain(`This is the only time it is shown. ${name} holds ${roles.join(', ')}.`)
   return 0
+}
+
+async function createAlone(ledger: Ledger, name: string, roles: readonly Role[]): Promise<string> {
+  const created = await createToken(ledger, { name, roles }, BY)
+  if (created.kind === 'refused') throw refusedWith(created.sentence)
+  return created.token.reveal()
 }
 
 const CREATE = `mutation($input: TokenCreateInput!) {
@@ -88,9 +88,11 @@ async function createRunning(settings: Settings, name: string, roles: readonly R
     readonly tokenCreate: { readonly token?: string; readonly message?: string }
   }
   const { token, message } = answer.tokenCreate
-  if (token === undefined) throw new UsageError(message ?? 'the token was not made')
+  if (token === undefined) throw refusedWith(message ?? 'The token was not made.')
   return token
 }
+
+const refusedWith = (sentence: string): KurirError => new KurirError('invalid-argument', 'permanent', sentence)
 
 interface ListedToken {
   readonly name: string

@@ -66,6 +66,7 @@ const CALLS: Readonly<Record<string, string>> = {
   ruleset: 'ruleset { id }',
   auditEvents: 'auditEvents { nodes { id } }',
   health: 'health { live }',
+  tokens: 'tokens { name }',
   deliveryRetry: 'deliveryRetry(input: { deliveryId: "x" }) { __typename }',
   deliveryCancel: 'deliveryCancel(input: { deliveryId: "x", reason: "r" }) { __typename }',
   deliveriesRetry: 'deliveriesRetry(input: { filter: {}, limit: 1 }) { __typename }',
@@ -74,11 +75,16 @@ const CALLS: Readonly<Record<string, string>> = {
   destinationVerify: 'destinationVerify(input: { name: "x" }) { __typename }',
   instanceReplan: 'instanceReplan(input: { instanceId: "x" }) { __typename }',
   rulesetReload: 'rulesetReload { __typename }',
+  tokenCreate: 'tokenCreate(input: { name: "x", roles: [] }) { __typename }',
+  tokenRevoke: 'tokenRevoke(input: { name: "x" }) { __typename }',
 }
 
 const LOWEST: Readonly<Record<string, 'VIEWER' | 'OPERATOR' | 'ADMIN'>> = {
   auditEvents: 'ADMIN',
   rulesetReload: 'ADMIN',
+  tokens: 'ADMIN',
+  tokenCreate: 'ADMIN',
+  tokenRevoke: 'ADMIN',
 }
 const MAY: Readonly<Record<'VIEWER' | 'OPERATOR' | 'ADMIN', readonly string[]>> = {
   VIEWER: ['VIEWER', 'OPERATOR', 'ADMIN'],

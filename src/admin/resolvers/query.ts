@@ -18,5 +18,6 @@ export const query: QueryResolvers = {
   destinations: (_root, _args, context) => allDestinations(context),
   ruleset: (_root, _args, { rulesets }) => rulesets.inForce(),
   auditEvents: (_root, args, { ledger }) => ledger.views.auditEvents(auditSelection(args.filter), readPage(args)),
+  tokens: (_root, _args, { ledger }) => ledger.tokens(),
   health: async (_root, _args, { health }) => await health.report(),
 }
