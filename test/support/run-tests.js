@@ -1,5 +1,6 @@
 // Behind `npm test`: sees to the peers, then runs Jest with the arguments given. Run by the launcher with the pinned Node.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { installLine, installPackages, missingPackages } from './debian-peers.js'
 
@@ -25,15 +26,30 @@ function seeToPeers(packages) {
 function runJest() {
   const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning']
   const args = [...flags, `${root}node_modules/jest/bin/jest.js`, ...process.argv.slice(2)]
-  const jest = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' })
+  const env = { ...process.env }
+  if (process.argv.includes('--coverage')) {
+    env.KURIR_COVERAGE_DIR = `${root}coverage/processes`
+    rmSync(`${root}coverage`, { recursive: true, force: true })
+  }
+  const jest = spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => jest.kill(signal))
   jest.on('exit', (code, signal) => {
-    if (signal === null) process.exitCode = code
+    if (signal === null) process.exitCode = code === 0 && env.KURIR_COVERAGE_DIR !== undefined ? judgeCoverage() : code
     else {
       process.removeAllListeners(signal)
       process.kill(process.pid, signal)
     }
   })
+}
+
+/** Only a whole run is held to the number; a part of it is shown what it covers. */
+function judgeCoverage() {
+  const least = process.argv.slice(2).every((arg) => arg.startsWith('-')) ? '90' : '0'
+  return spawnSync(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', `${root}test/support/line-coverage.js`, least],
+    { stdio: 'inherit' },
+  ).status
 }
 
 function say(sentence) {
