@@ -1,5 +1,5 @@
 import type { SopClassUid, SopInstanceUid, TransferSyntaxUid } from '../dicom/uid.ts'
-import type { Reception } from '../ledger/ledger.ts'
+import type { Reception } from '../ledger/records.ts'
 
 /** What an object is said to be before it has been read: by a C-STORE-RQ, a file meta, a part's headers. */
 export interface Announced {

@@ -12,7 +12,7 @@ export interface FinishedBlob {
 export interface BlobSink {
   /** Resolves when more may be written; the slice may be reused from then on. */
   write(slice: Uint8Array): Promise<void> | void
-  /** Writes the commit record and starts the flush, so that a caller can overlap it with the ledger's commit. */
+  /** Starts the last write, commit record included, and its flush: the caller overlaps them with the ledger's commit. */
   finish(): Promise<FinishedBlob>
   /** Leaves nothing behind. */
   abort(): Promise<void>

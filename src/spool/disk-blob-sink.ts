@@ -6,7 +6,7 @@ import type { BufferPool } from './buffer-pool.ts'
 import { encodeCommitRecord, PREAMBLE_BYTES } from './commit-record.ts'
 import type { SpoolCounters } from './counts.ts'
 import { type Digest, sha256 } from './digest.ts'
-import { closeFile, diskFailure, flushFile, writeAt } from './file-io.ts'
+import { closeFlushed, diskFailure, flushFile, writeAt } from './file-io.ts'
 import type { Tray, TrayFile } from './tray.ts'
 
 /** A slice of at least this many bytes is written as it is; smaller ones are gathered. */
@@ -29,9 +29,8 @@ export class DiskBlobSink implements BlobSink {
   readonly #dataSetAt: number
   readonly #digest: Digest = sha256()
   #chunk: Buffer
-  /** Bytes gathered in the chunk, and how many of them are digested already or are not to be. */
+  /** Bytes gathered in the chunk. */
   #used: number
-  #digested: number
   /** Where in the file the chunk goes. */
   #position = 0
   #flushedTo = 0
@@ -50,11 +49,12 @@ export class DiskBlobSink implements BlobSink {
     this.#chunk = deps.pool.take()
     this.#chunk.set(head)
     this.#used = head.length
-    this.#digested = head.length
   }
 
   write(slice: Uint8Array): Promise<void> | void {
     if (this.#failure !== undefined) throw this.#failure
+    // While the peer is sending the next slice, not when it waits for its answer.
+    this.#digest.update(slice)
     if (slice.length >= LARGE_SLICE) return this.#writeLarge(slice)
     if (this.#used + slice.length > this.#chunk.length) return this.#writeOver(slice)
     this.#gather(slice)
@@ -62,14 +62,12 @@ export class DiskBlobSink implements BlobSink {
 
   async finish(): Promise<FinishedBlob> {
     await this.#settled()
-    this.#digestChunk()
     const length = this.#position + this.#used - this.#dataSetAt
     const record = { id: this.#id, dataSetAt: this.#dataSetAt, length, sha256: this.#digest.end() }
-    await this.#writeLast(encodeCommitRecord(record))
     this.#deps.counters.blobs += 1
     this.#deps.counters.bytes += length
     const ref: BlobRef = { store: 'disk', node: this.#deps.node, key: this.#file.key, length, sha256: record.sha256 }
-    const durable = this.#makeDurable()
+    const durable = this.#makeDurable(encodeCommitRecord(record))
     // Its owner awaits it later, beside the ledger's commit.
     durable.catch(() => {})
     return { ref, durable }
@@ -98,7 +96,6 @@ export class DiskBlobSink implements BlobSink {
   async #writeLarge(slice: Uint8Array): Promise<void> {
     await this.#writeChunk()
     await this.#settled()
-    this.#digest.update(slice)
     this.#begin(slice)
     await this.#settled()
   }
@@ -106,13 +103,11 @@ export class DiskBlobSink implements BlobSink {
   /** Starts writing what was gathered, once the write before it is over, and goes on with another chunk. */
   async #writeChunk(): Promise<void> {
     if (this.#used === 0) return
-    this.#digestChunk()
     await this.#settled()
     const full = this.#chunk
     this.#begin(full.subarray(0, this.#used), () => this.#deps.pool.giveBack(full))
     this.#chunk = this.#deps.pool.take()
     this.#used = 0
-    this.#digested = 0
   }
 
   #begin(bytes: Uint8Array, after: () => void = () => {}): void {
@@ -151,28 +146,25 @@ export class DiskBlobSink implements BlobSink {
     })
   }
 
-  async #makeDurable(): Promise<void> {
+  async #makeDurable(record: Buffer): Promise<void> {
     try {
+      await this.#writeLast(record)
       await this.#flushing
-      this.#deps.pool.giveBack(this.#chunk)
       if (this.#failure !== undefined) throw this.#failure
       await this.#flush()
     } catch (error) {
       // The kernel may have forgotten the dirty pages: asking again would answer that all is well.
       await this.#deps.tray.drop(this.#file)
       throw diskFailure(error)
+    } finally {
+      this.#deps.pool.giveBack(this.#chunk)
     }
-    closeFile(this.#file.fd).catch(() => {})
+    closeFlushed(this.#file.fd)
   }
 
   #flush(): Promise<void> {
     this.#deps.counters.fileFlushes += 1
     return flushFile(this.#file.fd)
-  }
-
-  #digestChunk(): void {
-    this.#digest.update(this.#chunk.subarray(this.#digested, this.#used))
-    this.#digested = this.#used
   }
 
   #fail(error: unknown): void {

@@ -16,7 +16,7 @@ import { diskFailure } from './file-io.ts'
 import { Tray } from './tray.ts'
 
 /** A write is this long where an object is; two buffers serve an object, whatever its size. */
-const WRITE_BYTES = 1024 * 1024
+const WRITE_BYTES = 256 * 1024
 const READ_BYTES = 1024 * 1024
 
 export interface DiskBlobStoreOptions {

@@ -2,7 +2,7 @@ import type { Header } from '../dicom/header.ts'
 import { packHeader } from '../dicom/header-pack.ts'
 import { HeaderCollector } from '../dicom/scan.ts'
 import { transferSyntaxOf } from '../dicom/transfer-syntax.ts'
-import type { InstanceIdentity } from '../ledger/ledger.ts'
+import type { InstanceIdentity } from '../ledger/records.ts'
 import type { Announced } from './arrival.ts'
 
 /** What the ledger is told of an object's header. */

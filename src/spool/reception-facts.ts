@@ -1,5 +1,5 @@
 import { instant } from '../base/clock.ts'
-import type { Reception } from '../ledger/ledger.ts'
+import type { Reception } from '../ledger/records.ts'
 import { DOORS } from '../ledger/states.ts'
 
 /**

@@ -5,7 +5,8 @@ import { type FailureCode, KurirError } from '../base/failure.ts'
 import type { Log } from '../base/log.ts'
 import type { BlobRef } from '../ledger/blob-ref.ts'
 import type { InstanceId } from '../ledger/ids.ts'
-import type { Admission, Ledger, Reception } from '../ledger/ledger.ts'
+import type { Admission, Ledger } from '../ledger/ledger.ts'
+import type { Reception } from '../ledger/records.ts'
 import type { LedgerViews } from '../ledger/views.ts'
 import { BlobInspector, type Inspection } from './blob-inspection.ts'
 import { type BlobKey, parseBlobKey } from './blob-key.ts'
@@ -121,7 +122,8 @@ class Recovery {
       return
     }
     await this.#withdraw(id, found)
-    if (found.kind !== 'missing') this.#putAside(key)
+    // One without a record was never finished; it goes on the tray with the others of its kind.
+    if (found.kind === 'damaged' || found.kind === 'whole') this.#putAside(key)
   }
 
   async #withdraw(id: InstanceId, found: Inspection): Promise<void> {
