@@ -40,7 +40,7 @@ const config = {
     DeliveryAttempt: views('AttemptRow'),
     AuditEvent: views('AuditRow'),
     QueueDepth: views('QueueDepth as QueueDepthRow'),
-    Reception: '../ledger/ledger.ts#Reception as ReceptionModel',
+    Reception: '../ledger/records.ts#Reception as ReceptionModel',
     AttributeChange: '../dicom/resolved-edit.ts#AttributeChange as AttributeChangeModel',
     RuleRef: '../rules/decision.ts#RuleRef as RuleRefModel',
     Destination: models('DestinationModel'),

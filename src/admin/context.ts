@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import type { DestinationCondition, Ledger, TokenGrant } from '../ledger/ledger.ts'
+import type { Ledger, TokenGrant } from '../ledger/ledger.ts'
+import type { DestinationCondition } from '../ledger/records.ts'
 import type { QueueDepth } from '../ledger/views.ts'
 import type { PhiReads } from './phi-reads.ts'
 import type { DestinationSource, HealthSource, RulesetSource } from './sources.ts'

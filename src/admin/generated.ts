@@ -13,7 +13,7 @@ import type { Instant } from '../base/clock.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
 import type { StudyRow, InstanceRow, ObligationRow, DeliveryRow, AttemptRow, AuditRow, QueueDepth as QueueDepthRow } from '../ledger/views.ts';
-import type { Reception as ReceptionModel } from '../ledger/ledger.ts';
+import type { Reception as ReceptionModel } from '../ledger/records.ts';
 import type { AttributeChange as AttributeChangeModel } from '../dicom/resolved-edit.ts';
 import type { RuleRef as RuleRefModel } from '../rules/decision.ts';
 import type { DestinationModel, UidModel, StudyPage, InstancePage, DeliveryPage, AttemptPage, AuditPage } from './models.ts';

@@ -1,7 +1,8 @@
 import { type BackoffPolicy, backoff } from '../base/backoff.ts'
 import { type Clock, elapsed, type Instant, instant, type Milliseconds, type Monotonic, ms } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import type { DestinationCondition, Ledger } from '../ledger/ledger.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { DestinationCondition } from '../ledger/records.ts'
 
 export interface CircuitDeps {
   readonly destination: string

@@ -2,7 +2,9 @@ import { type Clock, type Milliseconds, ms } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
 import { Wakes } from '../base/wake.ts'
-import type { ClaimedDelivery, DestinationCondition, Ledger } from '../ledger/ledger.ts'
+import type { ClaimedDelivery, Ledger } from '../ledger/ledger.ts'
+import type { DestinationCondition } from '../ledger/records.ts'
+import type { AttemptOutcome } from '../ledger/states.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { RetryPolicy } from '../queue/retry-policy.ts'
 import { Circuit } from './circuit.ts'
@@ -12,6 +14,12 @@ import { Lane, type LaneOwner } from './lane.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Sender, Sent } from './sender.ts'
 import { settlementOf, type Tried } from './settlement.ts'
+
+/** Counts tries that are on record. */
+export interface AttemptMeter {
+  /** @param bytes of the object, as it was received; 0 when the destination did not take it */
+  attemptEnded(destination: string, outcome: AttemptOutcome, bytes: number, took: Milliseconds): void
+}
 
 /** A destination as it is configured at this moment. */
 export interface Route {
@@ -32,6 +40,7 @@ export interface DispatcherDeps {
   readonly open: (delivery: ClaimedDelivery) => Outgoing
   readonly clock: Clock
   readonly log: Log
+  readonly meter?: AttemptMeter
   readonly random: () => number
   /** How long an idle association is kept, in milliseconds; 2 s unless told otherwise. */
   readonly linger?: Milliseconds
@@ -291,6 +300,8 @@ export class Dispatcher implements Service {
     const settlement = settlementOf(delivery, sent, tried, route().retry, random())
     queue.settlements.add(settlement)
     const { state, attempt } = settlement
+    const bytes = state === 'DELIVERED' ? delivery.blob.length : 0
+    this.#deps.meter?.attemptEnded(delivery.destination, attempt.outcome, bytes, attempt.took)
     const fields = {
       delivery: delivery.id,
       instance: delivery.instance,

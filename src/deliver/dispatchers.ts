@@ -2,12 +2,13 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Clock, elapsed, type Milliseconds } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
-import type { ClaimedDelivery, DestinationCondition, Ledger } from '../ledger/ledger.ts'
+import type { ClaimedDelivery, Ledger } from '../ledger/ledger.ts'
+import type { DestinationCondition } from '../ledger/records.ts'
 import type { Queue } from '../queue/queue.ts'
 import { DEFAULT_RETRY } from '../queue/retry-policy.ts'
 import type { Destination } from '../rules/destination.ts'
 import { DestinationNotes } from './destination-notes.ts'
-import { Dispatcher, type DispatcherDeps, type Route } from './dispatcher.ts'
+import { type AttemptMeter, Dispatcher, type DispatcherDeps, type Route } from './dispatcher.ts'
 import { Outgoing, type OutgoingDeps } from './outgoing.ts'
 import { createSender, type SendersDeps } from './senders.ts'
 
@@ -18,6 +19,7 @@ export interface DispatchersDeps extends SendersDeps, OutgoingDeps {
   readonly destinations: () => ReadonlyMap<string, Destination>
   readonly clock: Clock
   readonly log: Log
+  readonly meter?: AttemptMeter
   readonly random: () => number
   readonly linger?: Milliseconds
   readonly grace?: Milliseconds

@@ -6,31 +6,9 @@ import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import type { RuleRef } from '../rules/decision.ts'
 import type { BlobRef } from './blob-ref.ts'
 import type { ClaimToken, DeliveryId, InstanceId } from './ids.ts'
+import type { DeliverySelection, DestinationCondition, InstanceIdentity, Reception } from './records.ts'
 import type { AttemptOutcome, DeliveryState, Door, Role } from './states.ts'
 import type { LedgerViews } from './views.ts'
-
-/** How an instance came in. */
-export interface Reception {
-  readonly at: Instant
-  readonly door: Door
-  readonly callingAe: string | null
-  readonly calledAe: string | null
-  readonly peer: string | null
-  readonly associationId: string | null
-}
-
-/** What the ledger keeps of an instance's header in columns of its own, to list and search by. Holds patient data. */
-export interface InstanceIdentity {
-  readonly sopClassUid: string
-  readonly sopInstanceUid: string
-  readonly transferSyntaxUid: string
-  readonly studyInstanceUid: string | null
-  readonly seriesInstanceUid: string | null
-  readonly accessionNumber: string | null
-  readonly patientId: string | null
-  readonly patientName: string | null
-  readonly modality: string | null
-}
 
 /** One instance to take into the books. */
 export interface Admission {
@@ -154,21 +132,6 @@ export interface GivenBack {
   readonly token: ClaimToken
 }
 
-/** What is known of how a destination can be reached; a row, so that it survives a restart. */
-export interface DestinationCondition {
-  readonly name: string
-  readonly paused: { readonly by: string; readonly reason: string; readonly until: Instant | null } | null
-  /** Set while the circuit is open. */
-  readonly down: {
-    readonly since: Instant
-    readonly failures: number
-    readonly probeAt: Instant
-    readonly reason: string
-  } | null
-  /** Transfer syntaxes it lately accepted, and pairs it lately refused, as the sender wrote them down. */
-  readonly notes: string | null
-}
-
 export type OperatorOutcome<T> =
   | { readonly kind: 'ok'; readonly value: T }
   | { readonly kind: 'not-found' }
@@ -208,14 +171,6 @@ export interface ProcessEvent {
   readonly actor: string
   readonly outcome: string
   readonly detail: string | null
-}
-
-export interface DeliverySelection {
-  readonly states?: readonly DeliveryState[]
-  readonly destination?: string
-  readonly rule?: string
-  readonly plannedAfter?: Instant
-  readonly plannedBefore?: Instant
 }
 
 /** What the ledger has done since it was opened, for the bench and the metrics. */

@@ -3,7 +3,7 @@ import type { AttributeChange } from '../dicom/resolved-edit.ts'
 import type { RuleRef } from '../rules/decision.ts'
 import type { BlobRef } from './blob-ref.ts'
 import type { AttemptId, DeliveryId, InstanceId, ObligationId } from './ids.ts'
-import type { DeliverySelection, DestinationCondition, InstanceIdentity, Reception } from './ledger.ts'
+import type { DeliverySelection, DestinationCondition, InstanceIdentity, Reception } from './records.ts'
 import type {
   AttemptOutcome,
   DeliveryState,

@@ -2,7 +2,8 @@ import { hash } from 'node:crypto'
 import { type Instant, instant, ms } from '../../src/base/clock.ts'
 import { idsFrom } from '../../src/base/id.ts'
 import type { InstanceId } from '../../src/ledger/ids.ts'
-import type { Admission, AttemptRecord, NewObligation, Reception } from '../../src/ledger/ledger.ts'
+import type { Admission, AttemptRecord, NewObligation } from '../../src/ledger/ledger.ts'
+import type { Reception } from '../../src/ledger/records.ts'
 
 export const START: Instant = instant(Date.UTC(2026, 10, 21))
 

@@ -1,4 +1,4 @@
-import type { DeliverySelection } from '../../ledger/ledger.ts'
+import type { DeliverySelection } from '../../ledger/records.ts'
 import type { AuditSelection, InstanceSelection, StudySelection } from '../../ledger/views.ts'
 import { badInput } from '../bad-input.ts'
 import type { AuditFilter, DeliveryFilter, InstanceFilter, StudyFilter } from '../generated.ts'

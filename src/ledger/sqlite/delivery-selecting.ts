@@ -1,6 +1,6 @@
 import type { Instant } from '../../base/clock.ts'
 import type { DeliveryId } from '../ids.ts'
-import type { DeliverySelection } from '../ledger.ts'
+import type { DeliverySelection } from '../records.ts'
 import type { Connection } from './connection.ts'
 import { deliverySources } from './delivery-sources.ts'
 import { type Placed, pager } from './paging.ts'

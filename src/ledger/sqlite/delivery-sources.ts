@@ -1,5 +1,5 @@
 import type { InstanceId } from '../ids.ts'
-import type { DeliverySelection } from '../ledger.ts'
+import type { DeliverySelection } from '../records.ts'
 import { DELIVERY_STATES } from '../states.ts'
 import type { Connection } from './connection.ts'
 import type { Source } from './paging.ts'

@@ -1,5 +1,6 @@
 import type { InstanceId } from '../ids.ts'
-import type { DeliverySelection, OperatorOutcome } from '../ledger.ts'
+import type { OperatorOutcome } from '../ledger.ts'
+import type { DeliverySelection } from '../records.ts'
 import type { DeliveryState, InstanceState } from '../states.ts'
 import { deliverySelecting } from './delivery-selecting.ts'
 import { instanceStates } from './instance-state.ts'

@@ -1,7 +1,7 @@
 import type { Instant } from '../../base/clock.ts'
 import type { BlobRef } from '../blob-ref.ts'
 import type { InstanceId } from '../ids.ts'
-import type { InstanceIdentity, Reception } from '../ledger.ts'
+import type { InstanceIdentity, Reception } from '../records.ts'
 import type { Door, InstanceState, StudyState } from '../states.ts'
 import type { InstanceRow, InstanceSelection, StudyRow, StudySelection } from '../views.ts'
 import type { Connection } from './connection.ts'

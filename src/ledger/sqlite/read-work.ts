@@ -1,6 +1,6 @@
 import { type Instant, instant } from '../../base/clock.ts'
 import type { InstanceId } from '../ids.ts'
-import type { DestinationCondition } from '../ledger.ts'
+import type { DestinationCondition } from '../records.ts'
 import { type DeliveryState, OBLIGATION_STATES, type ObligationState } from '../states.ts'
 import type { ObligationCounts, QueueDepth } from '../views.ts'
 import type { Connection } from './connection.ts'

@@ -1,0 +1,48 @@
+import type { Instant } from '../base/clock.ts'
+import type { DeliveryState, Door } from './states.ts'
+
+/** How an instance came in. */
+export interface Reception {
+  readonly at: Instant
+  readonly door: Door
+  readonly callingAe: string | null
+  readonly calledAe: string | null
+  readonly peer: string | null
+  readonly associationId: string | null
+}
+
+/** What the ledger keeps of an instance's header in columns of its own, to list and search by. Holds patient data. */
+export interface InstanceIdentity {
+  readonly sopClassUid: string
+  readonly sopInstanceUid: string
+  readonly transferSyntaxUid: string
+  readonly studyInstanceUid: string | null
+  readonly seriesInstanceUid: string | null
+  readonly accessionNumber: string | null
+  readonly patientId: string | null
+  readonly patientName: string | null
+  readonly modality: string | null
+}
+
+/** What is known of how a destination can be reached; a row, so that it survives a restart. */
+export interface DestinationCondition {
+  readonly name: string
+  readonly paused: { readonly by: string; readonly reason: string; readonly until: Instant | null } | null
+  /** Set while the circuit is open. */
+  readonly down: {
+    readonly since: Instant
+    readonly failures: number
+    readonly probeAt: Instant
+    readonly reason: string
+  } | null
+  /** Transfer syntaxes it lately accepted, and pairs it lately refused, as the sender wrote them down. */
+  readonly notes: string | null
+}
+
+export interface DeliverySelection {
+  readonly states?: readonly DeliveryState[]
+  readonly destination?: string
+  readonly rule?: string
+  readonly plannedAfter?: Instant
+  readonly plannedBefore?: Instant
+}
