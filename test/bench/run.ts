@@ -44,4 +44,5 @@ const missing = verdicts.filter((verdict) => verdict === 'missing').length
 process.stdout.write(
   `${verdicts.filter((verdict) => verdict === 'met').length} met, ${missed} missed, ${missing} missing\n`,
 )
-process.exitCode = missed + missing === 0 ? 0 : 1
+// So few instances show that everything is measured, not how fast it is: only the long run is judged by its targets.
+process.exitCode = missing + (values.short ? 0 : missed) === 0 ? 0 : 1
