@@ -170,8 +170,10 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
     async [Symbol.asyncDispose]() {
       health.doorsOpen = false
       await rm(inData('ready.json'), { force: true })
-      await server.stop()
       stopping.abort()
+      // Both sides at once, so that stopping takes no longer than the slower. What still comes in is decided after a restart.
+      const sent = planner[Symbol.asyncDispose]().then(() => dispatchers[Symbol.asyncDispose]())
+      await Promise.all([server.stop(), sent])
       await running.disposeAsync()
       log.info('stopped')
     },
