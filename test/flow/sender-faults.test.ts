@@ -29,7 +29,9 @@ describeWithPeers(['storescp', 'echoscu'], 'a sender', () => {
     await site.rules(forwardTo({ archive: archive.port }))
     kurir = await site.start({ KURIR_NETWORK_TIMEOUT: '1s', KURIR_ACSE_TIMEOUT: '1s' })
   })
-  afterAll(() => site[Symbol.asyncDispose]())
+  afterAll(async () => {
+    await site[Symbol.asyncDispose]()
+  })
 
   /** Somebody else's images are taken meanwhile. */
   async function expectTaken(count: number, sizeBytes: number): Promise<void> {
