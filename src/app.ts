@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { ensureAdminToken } from './admin/admin-token.ts'
 import { createMetrics } from './admin/metrics.ts'
 import { createAdminServer } from './admin/server.ts'
-import { Callers } from './app/callers.ts'
+import { associationEvents } from './app/association-events.ts'
 import { deliveryParts } from './app/deliveries.ts'
 import { DeclaredDestinations } from './app/destinations.ts'
 import { Health } from './app/health.ts'
@@ -20,12 +20,14 @@ import type { AeTitle } from './dicom/ae-title.ts'
 import type { SopClassUid } from './dicom/uid.ts'
 import type { StoreHandler } from './dimse/handler.ts'
 import { createDimseServer } from './dimse/server.ts'
+import { CallerGate } from './ingest/caller-gate.ts'
 import { createDimseDoor } from './ingest/dimse-door.ts'
 import { lockDirectory } from './ledger/sqlite/directory-lock.ts'
 import { openSqliteLedger } from './ledger/sqlite/open.ts'
 import { Planner } from './plan/planner.ts'
 import { LedgerQueue } from './queue/queue.ts'
 import { RulesInForce } from './reload.ts'
+import { judgeCaller } from './rules/caller.ts'
 import { type Environment, freeBytesLeast } from './settings/settings.ts'
 import type { Settings } from './settings/table.ts'
 import { DiskBlobStore } from './spool/disk-blob-store.ts'
@@ -79,6 +81,7 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
   const queue = unwinding.use(new LedgerQueue({ ledger, clock, log, random, claimant: newId() }))
 
   // What runs between them.
+  const metrics = unwinding.use(createMetrics())
   const timeouts = {
     connect: settings.connectTimeout,
     acse: settings.acseTimeout,
@@ -89,7 +92,17 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
   const declared = () => new Map([...ruleset().destinations].map(([name, { destination }]) => [name, destination]))
   const parts = deliveryParts({ clock, newId, timeouts, callingAe })
   const dispatchers = unwinding.use(
-    new Dispatchers({ ...parts, queue, ledger, blobs: store, destinations: declared, clock, log, random }),
+    new Dispatchers({
+      ...parts,
+      queue,
+      ledger,
+      blobs: store,
+      destinations: declared,
+      clock,
+      log,
+      meter: metrics,
+      random,
+    }),
   )
   const planner = unwinding.use(new Planner({ spool, queue, wakes: ledger.wakes, ruleset, clock, log }))
   rules.onChange(() => {
@@ -106,7 +119,6 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
     freeLeast: (totalBytes) => freeBytesLeast(settings.spoolFreeMin, totalBytes),
     rules: () => ({ ruleset: ruleset(), problems: rules.problems }),
   })
-  const metrics = unwinding.use(createMetrics())
   const admin = unwinding.use(
     await createAdminServer(
       { host: settings.adminHost, port: settings.adminPort, playgroundDir: PLAYGROUND },
@@ -124,15 +136,19 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
   )
 
   // Who comes in.
-  const { aeTitles, acceptAnyCalledAe } = settings
-  const callers = new Callers({ ruleset, aeTitles, acceptAnyCalledAe, ledger, log })
-  const door = createDimseDoor({ spool, clock, log, onChanged: (caller) => callers.onChanged(caller) })
+  const gate = new CallerGate({
+    judge: (caller) => judgeCaller(ruleset().callers, caller),
+    calledTitles: settings.acceptAnyCalledAe ? undefined : settings.aeTitles,
+    ledger,
+    log,
+  })
+  const door = createDimseDoor({ spool, clock, log, meter: metrics, onChanged: (caller) => gate.onChanged(caller) })
   const server = unwinding.use(
     createDimseServer({
       clock,
       newId,
       handlers: { stores: new Map<SopClassUid, StoreHandler>(), storage: door },
-      admit: (proposal) => callers.judge(proposal),
+      admit: (proposal) => gate.admit(proposal),
       maxAssociations: settings.maxAssociations,
       drain: settings.stopTimeout,
       timeouts: {
@@ -141,7 +157,7 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
         network: settings.networkTimeout,
         idle: settings.idleTimeout,
       },
-      events: callers.events(),
+      events: associationEvents(log, metrics),
     }),
   )
 

@@ -14,7 +14,7 @@ export interface Metrics {
   instanceRefused(door: Door, reason: string): void
   /** @param reason low-cardinality */
   associationRefused(reason: string): void
-  /** @param bytes that left; 0 when none did */
+  /** @param bytes of what was taken; 0 when it was not */
   attemptEnded(destination: string, outcome: AttemptOutcome, bytes: number, took: Milliseconds): void
 }
 
@@ -44,7 +44,11 @@ function counters(registry: Registry): Metrics {
     'destination',
     'outcome',
   ])
-  const sentBytes = counter('kurir_sent_bytes_total', 'Bytes sent in tries of deliveries.', ['destination'])
+  const sentBytes = counter(
+    'kurir_sent_bytes_total',
+    'Bytes of objects that were taken there, as they were received.',
+    ['destination'],
+  )
   const seconds = counter('kurir_attempt_seconds_total', 'Time spent in tries of deliveries.', ['destination'])
   return {
     instanceAdmitted(door, bytes) {

@@ -35,7 +35,10 @@ export class CallerGate {
       return this.#refuse(proposal, 'the called AE title is not ours', REJECT.calledAe)
     }
     const verdict = judge({ callingAe, calledAe, peer })
-    if (!verdict.admitted) return this.#refuse(proposal, verdict.reason, REJECT.callingAe)
+    if (!verdict.admitted) {
+      const { reason, remedy } = verdict
+      return this.#refuse(proposal, `${reason}; to admit it, add under callers: ${remedy}`, REJECT.callingAe)
+    }
     const prefer = verdict.caller?.accept
     return { kind: 'accept', ...(prefer === undefined ? {} : { prefer }) }
   }

@@ -1,9 +1,10 @@
 import type { Clock } from '../base/clock.ts'
-import { KurirError } from '../base/failure.ts'
+import { type FailureCode, KurirError } from '../base/failure.ts'
 import type { Log } from '../base/log.ts'
 import type { Sink } from '../base/sink.ts'
 import { parseUid, type SopClassUid } from '../dicom/uid.ts'
 import type { StoreHandler, StoreReply, StoreRequest } from '../dimse/handler.ts'
+import type { Door } from '../ledger/states.ts'
 import type { CallerFacts } from '../rules/caller.ts'
 import type { Taken } from '../spool/admission.ts'
 import type { Arrival } from '../spool/arrival.ts'
@@ -17,10 +18,18 @@ const STATUS = {
   outOfResources: 0xa700,
 } as const
 
+/** Counts what came in, and what did not. */
+export interface AdmissionMeter {
+  /** @param bytes of the data set */
+  instanceAdmitted(door: Door, bytes: number): void
+  instanceRefused(door: Door, reason: FailureCode): void
+}
+
 export interface DimseDoorDeps {
   readonly spool: Pick<Spool, 'begin'>
   readonly clock: Pick<Clock, 'now'>
   readonly log: Log
+  readonly meter?: AdmissionMeter
   /** What the rules say of a caller that sends other bytes under a UID that is here already. Unsaid: both are kept. */
   readonly onChanged?: (caller: CallerFacts) => 'keep' | 'refuse'
 }
@@ -67,7 +76,7 @@ class StoreSink implements Sink<StoreReply> {
   async end(): Promise<StoreReply> {
     if (this.#refused !== undefined) return this.#refused
     try {
-      return replyTo(await this.#sink.end())
+      return replyTo(this.#deps, await this.#sink.end())
     } catch (error) {
       return refusal(this.#deps, this.#request, error)
     }
@@ -83,15 +92,20 @@ class StoreSink implements Sink<StoreReply> {
   }
 }
 
-const replyTo = (taken: Taken): StoreReply =>
-  taken.outcome === 'kept'
-    ? { status: STATUS.success }
-    : { status: STATUS.duplicateSopInstance, errorComment: 'other bytes are here under this UID' }
+function replyTo({ meter }: DimseDoorDeps, { outcome, bytes }: Taken): StoreReply {
+  if (outcome === 'kept') {
+    meter?.instanceAdmitted('DIMSE', bytes)
+    return { status: STATUS.success }
+  }
+  meter?.instanceRefused('DIMSE', 'conflict')
+  return { status: STATUS.duplicateSopInstance, errorComment: 'other bytes are here under this UID' }
+}
 
-function refusal({ log }: DimseDoorDeps, request: StoreRequest, error: unknown): StoreReply {
-  const code = error instanceof KurirError ? error.code : 'internal'
+function refusal({ log, meter }: DimseDoorDeps, request: StoreRequest, error: unknown): StoreReply {
+  const code: FailureCode = error instanceof KurirError ? error.code : 'internal'
   const full = code === 'disk-full' || code === 'disk-io' || code === 'out-of-resources'
   const status = full ? STATUS.outOfResources : STATUS.processingFailure
+  meter?.instanceRefused('DIMSE', code)
   log.warn('store-refused', {
     association: request.association.id,
     callingAe: request.association.callingAe,
