@@ -8,7 +8,7 @@ export default {
   reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
   testTimeout: 30_000,
   maxWorkers: 2,
-  // What Jest sees is half of it: test/support/line-coverage.js adds the processes and threads, and judges.
+  // What Jest sees is half of it: test/support/line-coverage.ts adds the processes and threads, and judges.
   collectCoverageFrom: ['src/**/*.ts', '!**/*.d.ts', '!src/admin/generated.ts'],
   coverageProvider: 'v8',
   coverageReporters: ['json'],

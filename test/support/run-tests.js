@@ -47,7 +47,7 @@ function judgeCoverage() {
   const least = process.argv.slice(2).every((arg) => arg.startsWith('-')) ? '90' : '0'
   return spawnSync(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', `${root}test/support/line-coverage.js`, least],
+    ['--disable-warning=ExperimentalWarning', `${root}test/support/line-coverage.ts`, least],
     { stdio: 'inherit' },
   ).status
 }
