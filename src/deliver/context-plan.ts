@@ -1,6 +1,7 @@
 import type { SopClassUid, TransferSyntaxUid } from '../dicom/uid.ts'
 import type { ProposedContext } from '../dimse/association.ts'
-import { candidates, type TransferSyntaxChoice } from './transfer-syntax-choice.ts'
+import type { TransferSyntaxChoice } from '../rules/destination.ts'
+import { candidates } from './transfer-syntax-choice.ts'
 
 /** What an instance needs of an association: its SOP class, in the transfer syntax it was received in. */
 export interface Need {

@@ -9,13 +9,14 @@ import type {
   RequestedAssociation,
 } from '../dimse/association.ts'
 import type { ClaimedDelivery } from '../ledger/ledger.ts'
+import type { TransferSyntaxChoice } from '../rules/destination.ts'
 import { type Need, needKey, planContexts } from './context-plan.ts'
 import type { DestinationNotes } from './destination-notes.ts'
 import { judgeConnect, judgeLost, judgeSource, NO_TRANSFER_SYNTAX, type Unreachable } from './failure-scope.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Connected, Line, Sender, Sent } from './sender.ts'
 import { judgeStoreStatus } from './status-table.ts'
-import { candidates, type TransferSyntaxChoice } from './transfer-syntax-choice.ts'
+import { candidates } from './transfer-syntax-choice.ts'
 import type { Verdict } from './verdict.ts'
 
 export interface DimseSenderOptions {

@@ -10,7 +10,8 @@ import type { RetryPolicy } from '../queue/retry-policy.ts'
 import { Circuit } from './circuit.ts'
 import type { Unreachable } from './failure-scope.ts'
 import { Hopper } from './hopper.ts'
-import { Lane, type LaneOwner } from './lane.ts'
+import type { LaneOwner } from './lane.ts'
+import { LanePool } from './lane-pool.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Sender, Sent } from './sender.ts'
 import { settlementOf, type Tried } from './settlement.ts'
@@ -54,11 +55,8 @@ const CLAIM_AHEAD = 64
 const LOW = 24
 /** How many are claimed for a probe. */
 const PROBE = 4
-/** A further line is opened when this many wait for it. */
-const WORTH_A_LINE = 8
 /** So many associations lost one after the other are the destination's failure. */
 const LOST_IN_A_ROW = 3
-const LINGER = ms(2_000)
 const GRACE = ms(3_000)
 const AFTER_LEDGER_FAILURE = ms(1_000)
 
@@ -72,13 +70,12 @@ export class Dispatcher implements Service {
   readonly #deps: DispatcherDeps
   readonly #circuit: Circuit
   readonly #hopper = new Hopper()
+  readonly #lanes: LanePool
   readonly #events = new Wakes()
-  readonly #lanes = new Map<Lane, Promise<void>>()
   readonly #stop = new AbortController()
   readonly #deadline = new AbortController()
   #signal: AbortSignal
   #running: Promise<unknown> | undefined
-  #lingering = 0
   #lostInARow = 0
   #returning: Promise<void> = Promise.resolve()
 
@@ -86,6 +83,18 @@ export class Dispatcher implements Service {
     this.#deps = deps
     this.#signal = this.#stop.signal
     this.#circuit = new Circuit({ ...deps, policy: () => deps.route().retry })
+    const { destination, clock, log, linger } = deps
+    this.#lanes = new LanePool({
+      destination,
+      clock,
+      log,
+      linger,
+      owner: this.#laneOwner,
+      most: () => deps.route().sender.lines,
+      isProbing: () => this.#circuit.isHalfOpen,
+      signal: () => this.#signal,
+      ended: () => this.#events.wake('low'),
+    })
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -117,7 +126,7 @@ export class Dispatcher implements Service {
     this.#stop.abort()
     const timer = this.#deps.clock.after(this.#deps.grace ?? GRACE, () => this.#deadline.abort())
     await this.#running
-    await Promise.all(this.#lanes.values())
+    await this.#lanes.ended()
     timer.cancel()
     this.#giveBack(this.#hopper.takeAll(() => true))
     await this.#returning
@@ -144,8 +153,7 @@ export class Dispatcher implements Service {
       if (claimed.length === 0) return await this.#untilWork()
       this.#hopper.add(claimed)
       if (!this.#mayTake()) return this.#giveBack(this.#hopper.takeAll(() => true))
-      this.#events.wake('work')
-      this.#openLanes()
+      this.#lanes.work()
     } catch {
       log.error('claim-failed', { destination })
       await clock.sleep(AFTER_LEDGER_FAILURE, this.#signal).catch(() => {})
@@ -202,34 +210,7 @@ export class Dispatcher implements Service {
     return !this.#signal.aborted && !this.#circuit.isOpen
   }
 
-  #openLanes(): void {
-    while (this.#mayTake() && this.#wantsLane()) {
-      const lane = new Lane(this.#laneOwner)
-      const running = lane.run().catch(() => {
-        // A lane judges whatever happens; what comes here is a mistake of ours, and the lease returns what it held.
-        this.#deps.log.error('lane-failed', { destination: this.#deps.destination, code: 'internal' })
-      })
-      this.#lanes.set(
-        lane,
-        running.then(() => this.#laneEnded(lane)),
-      )
-    }
-  }
-
-  #wantsLane(): boolean {
-    if (this.#hopper.size === 0) return false
-    if (this.#lanes.size === 0) return true
-    if (this.#circuit.isHalfOpen || this.#lingering > 0) return false
-    return this.#lanes.size < this.#deps.route().sender.lines && this.#hopper.size >= WORTH_A_LINE
-  }
-
-  #laneEnded(lane: Lane): void {
-    this.#lanes.delete(lane)
-    this.#events.wake('low')
-    this.#openLanes()
-  }
-
-  readonly #laneOwner: LaneOwner = {
+  readonly #laneOwner: Omit<LaneOwner, 'linger'> = {
     clock: { now: () => this.#deps.ledger.now(), monotonic: () => this.#deps.clock.monotonic() },
     hopper: this.#hopper,
     sender: () => this.#deps.route().sender,
@@ -243,20 +224,6 @@ export class Dispatcher implements Service {
     tried: (delivery, sent, tried) => this.#tried(delivery, sent, tried),
     unreached: (delivery, sharers, why, tried) => this.#unreached(delivery, sharers, why, tried),
     untried: (delivery) => this.#giveBack([delivery]),
-    linger: () => this.#linger(),
-  }
-
-  async #linger(): Promise<boolean> {
-    if (this.#circuit.isHalfOpen || this.#signal.aborted) return false
-    const over = new AbortController()
-    const timer = this.#deps.clock.after(this.#deps.linger ?? LINGER, () => over.abort())
-    this.#lingering += 1
-    const either = AbortSignal.any([this.#signal, over.signal])
-    // A wake may be about work that another lane has taken since.
-    while (this.#hopper.size === 0 && this.#mayTake() && !either.aborted) await this.#events.next('work', either)
-    this.#lingering -= 1
-    timer.cancel()
-    return this.#hopper.size > 0
   }
 
   #tried(delivery: ClaimedDelivery, sent: Sent, tried: Tried): void {

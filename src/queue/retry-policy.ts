@@ -1,17 +1,12 @@
 import { type BackoffPolicy, backoff } from '../base/backoff.ts'
 import { type Milliseconds, ms } from '../base/clock.ts'
+import type { RetryOptions } from '../rules/destination.ts'
 
 /**
- * How often a delivery is tried again. Only failures of the object or of its association are counted: while a destination
- * is down nothing is tried and nothing grows older (ARCHITECTURE.md 4).
+ * How often a delivery is tried again, as the rules say it. Only failures of the object or of its association are counted:
+ * while a destination is down nothing is tried and nothing grows older (ARCHITECTURE.md 4).
  */
-export interface RetryPolicy extends BackoffPolicy {
-  /** How much waiting between counted failures is enough. */
-  readonly giveUpAfter: Milliseconds
-}
-
-/** What `retry:` of a destination says when it says nothing. */
-export const DEFAULT_RETRY: RetryPolicy = { first: ms(10_000), longest: ms(900_000), giveUpAfter: ms(7 * 86_400_000) }
+export type RetryPolicy = RetryOptions
 
 /** Equal jitter waits between half and all of the full wait: three quarters of it on average. */
 const MEAN_OF_JITTER = 0.75

@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { ms } from '../../src/base/clock.ts'
-import { DEFAULT_RETRY, expectedWaiting, nextTry, type RetryPolicy } from '../../src/queue/retry-policy.ts'
+import { expectedWaiting, nextTry, type RetryPolicy } from '../../src/queue/retry-policy.ts'
+import { DEFAULT_RETRY } from '../../src/rules/destination.ts'
 
 const policies: fc.Arbitrary<RetryPolicy> = fc
   .record({

@@ -1,0 +1,90 @@
+import { type Clock, type Milliseconds, ms } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import { Wakes } from '../base/wake.ts'
+import { Lane, type LaneOwner } from './lane.ts'
+
+export interface LanePoolDeps {
+  readonly destination: string
+  readonly owner: Omit<LaneOwner, 'linger'>
+  /** At most this many at once, at this moment. */
+  readonly most: () => number
+  /** Whether only a probe may go out. */
+  readonly isProbing: () => boolean
+  /** Fires when we stop. */
+  readonly signal: () => AbortSignal
+  readonly ended: () => void
+  readonly clock: Pick<Clock, 'after'>
+  readonly log: Pick<Log, 'error'>
+  /** How long an idle line is kept, in milliseconds; 2 s unless told otherwise. */
+  readonly linger?: Milliseconds | undefined
+}
+
+/** A further line is opened when this many wait for it. */
+const WORTH_A_LINE = 8
+const LINGER = ms(2_000)
+
+/** As many lanes as the work in the hopper is worth. */
+export class LanePool {
+  readonly #deps: LanePoolDeps
+  readonly #lanes = new Map<Lane, Promise<void>>()
+  readonly #work = new Wakes()
+  #lingering = 0
+
+  constructor(deps: LanePoolDeps) {
+    this.#deps = deps
+  }
+
+  get size(): number {
+    return this.#lanes.size
+  }
+
+  /** There is something in the hopper: idle lanes take it, and new ones open where that is worth it. */
+  work(): void {
+    this.#work.wake('work')
+    while (this.#wantsLane()) this.#open()
+  }
+
+  /** Resolves when every lane has ended and its line is closed. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#lanes.values())
+  }
+
+  #wantsLane(): boolean {
+    const { owner, isProbing, most } = this.#deps
+    if (owner.hopper.size === 0 || !owner.mayTake()) return false
+    if (this.#lanes.size === 0) return true
+    if (isProbing() || this.#lingering > 0) return false
+    return this.#lanes.size < most() && owner.hopper.size >= WORTH_A_LINE
+  }
+
+  #open(): void {
+    const { owner, destination, log } = this.#deps
+    const lane = new Lane({ ...owner, linger: () => this.#linger() })
+    const running = lane.run().catch(() => {
+      // A lane judges whatever happens; what comes here is a mistake of ours, and the lease returns what it held.
+      log.error('lane-failed', { destination, code: 'internal' })
+    })
+    this.#lanes.set(
+      lane,
+      running.then(() => {
+        this.#lanes.delete(lane)
+        this.#deps.ended()
+        while (this.#wantsLane()) this.#open()
+      }),
+    )
+  }
+
+  async #linger(): Promise<boolean> {
+    const { owner, isProbing, signal, clock, linger } = this.#deps
+    if (isProbing() || signal().aborted) return false
+    const over = new AbortController()
+    const timer = clock.after(linger ?? LINGER, () => over.abort())
+    const either = AbortSignal.any([signal(), over.signal])
+    this.#lingering += 1
+    // A wake may be about work that another lane has taken since.
+    while (owner.hopper.size === 0 && owner.mayTake() && !either.aborted) await this.#work.next('work', either)
+    this.#lingering -= 1
+    timer.cancel()
+    return owner.hopper.size > 0
+  }
+}
