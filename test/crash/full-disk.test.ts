@@ -2,8 +2,8 @@ import { rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { expect, test } from '@jest/globals'
 import { ask } from '../support/graphql-client.ts'
-import { hasPeer } from '../support/peers.ts'
-import type { KurirProcess } from '../support/processes.ts'
+import { testWithPeers } from '../support/peers.ts'
+import { freePort, type KurirProcess } from '../support/processes.ts'
 import { ctFiles, digestOf, forwardTo, inLedger, isEchoed, openSite, storeOnce } from '../support/site.ts'
 import { mayMount, mountTmpfs } from '../support/tmpfs.ts'
 import { untilSettled } from '../support/until-settled.ts'
@@ -12,7 +12,12 @@ const MB = 1024 * 1024
 const OUT_OF_RESOURCES = 0xa700
 const SUCCESS = 0
 
-const testOnVolume = hasPeer('storescp') && hasPeer('echoscu') && (await mayMount()) ? test : test.skip
+const isMountable = await mayMount()
+
+function testOnVolume(title: string, body: () => Promise<void>): void {
+  if (isMountable) testWithPeers(['storescp', 'echoscu'], title, body, 60_000)
+  else test.skip(`${title} [needs mount]`, body)
+}
 
 /** Stores until something is refused; the files that were answered Success. */
 async function fill(kurir: KurirProcess, first: number, sizeBytes: number): Promise<readonly Buffer[]> {
@@ -73,7 +78,38 @@ testOnVolume(
     expect(await kurir.stop()).toBe(0)
     expect(inLedger(site.dataDir, 'PRAGMA integrity_check')).toEqual(['ok'])
   },
-  60_000,
+)
+
+testOnVolume(
+  'a kill on a full disk loses nothing: started without room it may end with one sentence, and with room it delivers everything',
+  async () => {
+    await using disk = mountTmpfs(24 * MB)
+    if (disk === undefined) throw new Error('it could be mounted a moment ago')
+    await using site = await openSite('full-kill', path.join(disk.path, 'data'))
+    const port = await freePort()
+    await site.rules(forwardTo({ archive: port }))
+    const killed = await site.start()
+    const filler = path.join(disk.path, 'filler')
+    await writeFile(filler, Buffer.alloc(8 * MB))
+    const taken = [
+      ...(await fill(killed, 1, 2 * MB)),
+      ...(await fill(killed, 1_001, 60_000)),
+      ...(await fill(killed, 2_001, 1)),
+    ]
+    await killed.kill()
+
+    const cramped = await site.start().catch((error: unknown) => String(error))
+    if (typeof cramped === 'string') expect(cramped).toMatch(/ended with 1 .*no room on its disk/s)
+    else await cramped.kill()
+    const archive = await site.archive('arrived', [], port)
+    await rm(filler)
+    const kurir = await site.start()
+    taken.push(await untilTaken(kurir, 3_001))
+    await untilSettled(kurir)
+    expect([...new Set(await archive.digests())].sort()).toEqual(taken.map(digestOf).sort())
+    expect(await kurir.stop()).toBe(0)
+    expect(inLedger(site.dataDir, 'PRAGMA integrity_check')).toEqual(['ok'])
+  },
 )
 
 testOnVolume(
