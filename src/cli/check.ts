@@ -1,4 +1,4 @@
-import { formatProblem } from '../rules/rule-problem.ts'
+import type { RuleProblem } from '../rules/rule-problem.ts'
 import type { Command } from './command.ts'
 import { loadFolder } from './rules-in-folder.ts'
 
@@ -10,14 +10,14 @@ export const checkCommand: Command = {
   async run(_args, context) {
     const loaded = await loadFolder(context.environment)
     if ('problems' in loaded) {
-      for (const problem of loaded.problems) context.complain(formatProblem(problem))
+      for (const line of aligned(loaded.problems)) context.complain(line)
       const count = loaded.problems.length
       context.complain(`${count} ${count === 1 ? 'problem' : 'problems'}; the rules in force stay in force.`)
       return 1
     }
     const { ruleset, files } = loaded
     context.print(
-      `${files} files, ${ruleset.rules.length} rules, ${ruleset.destinations.size} destinations: no problem.`,
+      `${files} ${files === 1 ? 'file' : 'files'}, ${ruleset.rules.length} rules, ${ruleset.destinations.size} destinations: no problem.`,
     )
     for (const { destination } of ruleset.destinations.values()) {
       if (destination.reach.kind !== 'not-configured') continue
@@ -28,4 +28,11 @@ export const checkCommand: Command = {
     }
     return 0
   },
+}
+
+/** Every mistake with its sentence in one column. */
+function aligned(problems: readonly RuleProblem[]): readonly string[] {
+  const lines = problems.map(({ file, line, column, message }) => ({ where: `${file}:${line}:${column}`, message }))
+  const width = Math.max(...lines.map(({ where }) => where.length)) + 2
+  return lines.map(({ where, message }) => `${where.padEnd(width)}${message}`)
 }

@@ -14,7 +14,7 @@ export interface DicomFile extends FoundFileMeta {
   dataSet(): AsyncIterable<Uint8Array>
 }
 
-/** @throws KurirError `not-found` when there is no such file, `invalid-dataset` when it is not DICOM */
+/** @throws KurirError `not-found` when there is no such file, `unreadable`, `invalid-dataset` when it is not DICOM */
 export async function openDicomFile(path: string): Promise<DicomFile> {
   const prefix = await readPrefix(path)
   const found = findFileMeta(prefix, prefix.length < PREFIX_BYTES)
@@ -45,6 +45,6 @@ async function readPrefix(path: string): Promise<Buffer> {
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) throw new KurirError('not-found', 'permanent', `${path} does not exist`)
     if (hasErrno(error, 'EISDIR')) throw new KurirError('invalid-dataset', 'permanent', `${path} is a folder`)
-    throw error
+    throw new KurirError('unreadable', 'permanent', `${path} cannot be read`, { cause: error })
   }
 }

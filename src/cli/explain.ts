@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util'
+import { isDeepStrictEqual, parseArgs } from 'node:util'
 import { explain, type Step } from '../rules/decide.ts'
-import type { PlannedForward } from '../rules/decision.ts'
+import type { Decision, PlannedForward } from '../rules/decision.ts'
 import type { Facts } from '../rules/facts.ts'
 import { viewOfHeader } from '../rules/header-view.ts'
 import { readSettings } from '../settings/settings.ts'
@@ -28,7 +28,7 @@ export const explainCommand: Command = {
     for (const path of positionals) {
       const file = await openDicomFile(path)
       const scan = await scanFile(file)
-      context.print(positionals.length > 1 ? `${path}:` : '')
+      if (positionals.length > 1) context.print(`${path}:`)
       if (scan.outcome === 'unreadable') {
         context.print(`held  unreadable: ${scan.reason}`)
         readable = false
@@ -59,31 +59,40 @@ function parseExplain(args: readonly string[]) {
 }
 
 function printExplanation({ decision, steps }: ReturnType<typeof explain>, context: CommandContext): void {
-  const width = Math.max(0, ...steps.map((step) => step.rule.name.length + step.depth * 2)) + 2
-  for (const step of steps) {
-    context.print(stepLine(step, width))
-    for (const destination of step.forward) {
-      const forward = decision.forwards.find((planned) => planned.destination === destination)
-      context.print(
-        `       -> ${destination.padEnd(width)}${forward === undefined ? 'held, see below' : sayChanges(forward)}`,
-      )
-    }
-  }
+  const lines = steps.flatMap((step) => [stepLine(step), ...forwardLines(step, decision)])
+  const column = Math.max(0, ...lines.map(({ what }) => what.length)) + 3
+  for (const { what, why } of lines) context.print(`${what.padEnd(column)}${why}`.trimEnd())
   for (const { rule, reason } of decision.holds) context.print(`held       ${reason}${sayRule(rule)}`)
   for (const { rule, reason } of decision.discards) context.print(`discarded  ${reason}${sayRule(rule)}`)
 }
 
-function stepLine(step: Step, width: number): string {
-  const name = `${'  '.repeat(step.depth)}${step.rule.name}`.padEnd(width)
-  const stopped = step.stopped ? '  (stop)' : ''
-  return `${step.matched ? 'yes' : 'no '}  ${name}  ${step.because.join('; ')}${stopped}`.trimEnd()
+interface Line {
+  readonly what: string
+  readonly why: string
+}
+
+const stepLine = ({ matched, depth, rule, because, stopped }: Step): Line => ({
+  what: `${matched ? 'yes' : 'no '}  ${'  '.repeat(depth)}${rule.name}`,
+  why: `${because.join('; ')}${stopped ? '  (stop)' : ''}`,
+})
+
+function forwardLines(step: Step, { forwards }: Decision): readonly Line[] {
+  return step.forward.map((destination) => {
+    const at = forwards.findIndex((planned) => planned.destination === destination)
+    return { what: `       -> ${destination}`, why: sayForward(forwards[at], forwards.slice(0, Math.max(0, at))) }
+  })
+}
+
+function sayForward(forward: PlannedForward | undefined, before: readonly PlannedForward[]): string {
+  if (forward === undefined) return 'held, see below'
+  if (forward.changes.length === 0) return 'as received'
+  const same = before.find((planned) => isDeepStrictEqual(planned.changes, forward.changes))
+  return same === undefined ? sayChanges(forward) : `as ${same.destination}`
 }
 
 // The verbs and their elements; the values of the file are not repeated on the terminal.
-const sayChanges = (forward: PlannedForward): string =>
-  forward.changes.length === 0
-    ? 'as received'
-    : forward.changes.map((change) => `${change.verb} ${change.keyword ?? change.tag}`).join('; ')
+const sayChanges = ({ changes }: PlannedForward): string =>
+  changes.map((change) => `${change.verb} ${change.keyword ?? change.tag}`).join('; ')
 
 const sayRule = (rule: { readonly name: string; readonly file: string; readonly line: number } | null): string =>
   rule === null ? '' : `   (${rule.name}, ${rule.file}:${rule.line})`

@@ -17,7 +17,7 @@ export const adminTokenFile = (dataDir: string): string => path.join(dataDir, 'a
 export async function findRunning(settings: Pick<Settings, 'dataDir'>): Promise<ReadyFile | undefined> {
   const text = await readIfThere(readyFile(settings.dataDir))
   if (text === undefined) return undefined
-  const ready: unknown = JSON.parse(text)
+  const ready = parseJson(text)
   return isReadyFile(ready) && isAlive(ready.pid) ? ready : undefined
 }
 
@@ -40,7 +40,8 @@ function isAlive(pid: number): boolean {
 /**
  * One GraphQL request to the running Kurir, with the administrator's token of its data directory.
  *
- * @throws KurirError `not-found` when none is running, `refused` when it answers with errors
+ * @throws KurirError `not-found` when none is running, `connection-refused` when it does not answer, `refused` when it
+ *   answers with errors
  */
 export async function askRunning(
   settings: Pick<Settings, 'dataDir' | 'adminHost'>,
@@ -59,17 +60,35 @@ export async function askRunning(
   if (token === undefined) {
     throw new KurirError('not-found', 'permanent', `${adminTokenFile(settings.dataDir)} is not there to log in with`)
   }
-  const response = await fetch(`http://${reachableHost(settings.adminHost)}:${running.adminPort}/graphql`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${token.trim()}` },
-    body: JSON.stringify({ query, variables }),
-    signal: AbortSignal.timeout(10_000),
-  })
-  const answer: unknown = await response.json()
+  const origin = `http://${reachableHost(settings.adminHost)}:${running.adminPort}`
+  const response = await post(origin, token.trim(), { query, variables })
+  const answer = parseJson(await response.text())
   if (typeof answer !== 'object' || answer === null || !('data' in answer) || 'errors' in answer) {
     throw new KurirError('refused', 'permanent', `the admin listener answered ${response.status} and no data`)
   }
   return answer.data
+}
+
+async function post(origin: string, token: string, body: object): Promise<Response> {
+  try {
+    return await fetch(`${origin}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(10_000),
+    })
+  } catch (cause) {
+    throw new KurirError('connection-refused', 'transient', `the running Kurir does not answer on ${origin}`, { cause })
+  }
+}
+
+/** What a process that was killed left may be half a file. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** A listener on every address is called on this machine's own. */

@@ -87,6 +87,9 @@ test('a first start leaves an administrator’s token that only its owner can re
   expect(await ensureAdminToken(ledger, dir)).toBeUndefined()
   expect((await readFile(file, 'utf8')).trim()).toBe(token)
   await ledger.tokenRevoke('admin', { name: 'test' })
+  // A token that may less, even under that name, does not take the administrator's place.
+  await ledger.tokenCreate(new Secret('v'.repeat(43)), { name: 'admin', roles: ['VIEWER'] }, { name: 'test' })
+  await ledger.tokenCreate(new Secret('w'.repeat(43)), { name: 'admin-2', roles: ['VIEWER'] }, { name: 'test' })
   await writeFile(file, `${'f'.repeat(43)}\n`)
   expect(await ensureAdminToken(ledger, dir)).toBe(file)
   expect(await ledger.tokenGrant(new Secret('f'.repeat(43)))).toMatchObject({ roles: ['ADMIN', 'PHI_READER'] })

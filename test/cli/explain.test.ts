@@ -1,0 +1,147 @@
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { type SiteFolders, siteFolders } from '../support/app-in-process.ts'
+import { ctInstance } from '../support/data-set.ts'
+import { type CommandLine, commandLine } from './command-line.ts'
+
+const RULES = `version: 1
+lists: { er_scanners: [CT_IGD, MR_IGD] }
+maps: { stations: { CT_ONE: CT_IGD } }
+destinations:
+  pacs_main: { folder: { path: ./main, layout: "{SOPInstanceUID}.dcm" } }
+  pacs_er: { folder: { path: ./er, layout: "{SOPInstanceUID}.dcm" } }
+rules:
+  - name: phantom and service images
+    match: { any: [ { PatientID: { starts_with: QA } }, { PatientName: { matches: "PHANTOM.*" } } ] }
+    discard: not of a patient
+    stop: true
+  - name: archive
+    match: { Modality: CT }
+    rewrite:
+      - set: { InstitutionName: RSUD Harapan }
+      - map: { in: StationName, using: stations, otherwise: keep }
+      - set_if_missing: { SeriesDescription: "{Modality}" }
+    forward: [pacs_main]
+    rules:
+      - name: archive / emergency
+        match: { calling_ae: { in_list: er_scanners } }
+        forward: [pacs_er]
+`
+
+let site: SiteFolders
+let kurir: CommandLine
+let chest: string
+
+beforeEach(async () => {
+  site = await siteFolders(RULES)
+  kurir = commandLine(site.environment)
+  chest = await put('chest.dcm', ctInstance({ sizeBytes: 4_096 }).file)
+})
+afterEach(async () => await site[Symbol.asyncDispose]())
+
+async function put(name: string, bytes: Buffer): Promise<string> {
+  const file = path.join(site.home, name)
+  await writeFile(file, bytes)
+  return file
+}
+
+test('each rule says whether it applied and why, in its own words, and what leaves', async () => {
+  expect(await kurir.run('explain', '--calling-ae', 'CT_IGD', chest)).toEqual({
+    code: 0,
+    printed: [
+      'no   phantom and service images   PatientID does not start with QA; PatientName does not match PHANTOM.*',
+      'yes  archive                      Modality is CT',
+      '       -> pacs_main               set InstitutionName; map StationName; set_if_missing SeriesDescription',
+      'yes    archive / emergency        calling_ae is in er_scanners',
+      '       -> pacs_er                 as pacs_main',
+    ],
+    complaints: [],
+    progress: [],
+  })
+})
+
+test('a rule that stops, a discard and what nothing wants are said', async () => {
+  const phantom = await put('phantom.dcm', ctInstance({ patientId: 'QA1', sizeBytes: 4_096 }).file)
+  const stopped = await kurir.run('explain', phantom)
+  expect(stopped.printed).toEqual([
+    'yes  phantom and service images   PatientID starts with QA  (stop)',
+    'discarded  not of a patient   (phantom and service images, rules/00.yaml:8)',
+  ])
+  await site.write({
+    '00.yaml': 'version: 1\nrules: [ { name: nobody, match: { Modality: XX }, discard: as the test says } ]\n',
+  })
+  const unwanted = await kurir.run('explain', chest)
+  expect(unwanted.code).toBe(0)
+  expect(unwanted.printed[0]).toBe('no   nobody   Modality is not XX')
+  expect(unwanted.printed[1]).toMatch(/^held {7}\S/)
+})
+
+test('two rules that would send different contents to one place hold it', async () => {
+  await site.write({
+    '00.yaml': `version: 1
+destinations: { out: { folder: { path: ./out, layout: "{SOPInstanceUID}.dcm" } } }
+rules:
+  - { name: plain, forward: [out] }
+  - { name: changed, rewrite: [ { set: { StationName: X } } ], forward: [out] }
+`,
+  })
+  const { printed } = await kurir.run('explain', chest)
+  expect(printed).toEqual([
+    'yes  plain',
+    '       -> out   held, see below',
+    'yes  changed',
+    '       -> out   held, see below',
+    'held       conflict: plain and changed send different contents to out   (changed, rules/00.yaml:5)',
+  ])
+})
+
+test('several files are told apart; one that cannot be understood is said to be held, and the exit code tells', async () => {
+  const whole = ctInstance({ sizeBytes: 4_096 }).file
+  const lying = Buffer.from(whole)
+  // The first length of the data set reaches far beyond what comes.
+  lying.writeUInt16LE(0xfff0, lying.indexOf('ISO_IR 100') - 2)
+  const torn = await put('torn.dcm', lying.subarray(0, 400))
+  const { code, printed } = await kurir.run('explain', chest, torn)
+  expect(code).toBe(1)
+  expect(printed[0]).toBe(`${chest}:`)
+  expect(printed.at(-2)).toBe(`${torn}:`)
+  expect(printed.at(-1)).toMatch(/^held {2}unreadable: \S/)
+})
+
+test('no value of the file is on the terminal', async () => {
+  const file = await put('a.dcm', ctInstance({ patientName: 'Kenari^Kuning', patientId: 'KNR-4711' }).file)
+  const { printed } = await kurir.run('explain', file)
+  expect(printed.join('\n')).not.toMatch(/Kenari|KNR|RSUD/)
+})
+
+test.each([
+  ['missing.dcm', undefined, 'does not exist'],
+  ['text.dcm', 'no DICOM at all', 'is not a DICOM file'],
+])('a file that is none is a sentence: %s', async (name, text, sentence) => {
+  const file = path.join(site.home, name)
+  if (text !== undefined) await writeFile(file, text)
+  expect(await kurir.run('explain', file)).toMatchObject({
+    code: 1,
+    complaints: [`kurir explain: ${file} ${sentence}`],
+  })
+})
+
+test('a folder, and a path through a file, are sentences', async () => {
+  expect((await kurir.run('explain', site.home)).complaints).toEqual([`kurir explain: ${site.home} is a folder`])
+  expect((await kurir.run('explain', `${chest}/x`)).complaints).toEqual([`kurir explain: ${chest}/x cannot be read`])
+})
+
+test('asked wrongly, it says how to ask', async () => {
+  const usage = 'usage: kurir explain [--calling-ae AE] [--called-ae AE] [--peer ADDRESS] FILE…'
+  expect(await kurir.run('explain')).toMatchObject({ code: 2, complaints: ['kurir explain: which file?', usage] })
+  const unknown = await kurir.run('explain', '--what', chest)
+  expect([unknown.code, unknown.complaints.at(-1)]).toEqual([2, usage])
+})
+
+test('rules that do not load are named instead', async () => {
+  await site.write({ '00.yaml': 'version: 1\nrulez: []\n' })
+  const { code, complaints } = await kurir.run('explain', chest)
+  expect(code).toBe(1)
+  expect(complaints.join('\n')).toMatch(/the rules do not load:\nrules\/00.yaml:2:1 /)
+})

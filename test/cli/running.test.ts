@@ -1,0 +1,185 @@
+// serve, and what talks to the Kurir that it runs: status, token.
+import { access, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { type SiteFolders, siteFolders, startApp } from '../support/app-in-process.ts'
+import { ask } from '../support/graphql-client.ts'
+import { freePort } from '../support/processes.ts'
+import { type CommandLine, commandLine } from './command-line.ts'
+
+let stack: AsyncDisposableStack
+let site: SiteFolders
+let kurir: CommandLine
+
+const RULES = `version: 1
+destinations: { outbox: { folder: { path: ./out, layout: "{SOPInstanceUID}.dcm" } } }
+rules: [ { name: everything, forward: [outbox] } ]
+`
+
+beforeEach(async () => {
+  stack = new AsyncDisposableStack()
+  site = stack.use(await siteFolders(RULES))
+  kurir = commandLine(site.environment)
+})
+afterEach(async () => await stack.disposeAsync())
+
+const inData = (name: string): string => path.join(site.dataDir, name)
+
+/** `ready.json` is how anybody outside learns that the doors are open: all they can do is look. */
+async function untilReady(): Promise<{ readonly dicomPort: number; readonly adminPort: number }> {
+  for (;;) {
+    const text = await readFile(inData('ready.json'), 'utf8').catch(() => '')
+    if (text.endsWith('\n')) return JSON.parse(text)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+test('serve opens its doors, keeps its data to itself, and ends in order when it is told to', async () => {
+  const served = kurir.run('serve')
+  const ready = await untilReady()
+  expect(Object.values(ready).every((number) => number > 0)).toBe(true)
+  expect((await stat(site.dataDir)).mode & 0o777).toBe(0o700)
+  expect((await stat(inData('admin-token'))).mode & 0o777).toBe(0o600)
+  const second = await commandLine(site.environment).run('serve')
+  expect([second.code, second.complaints]).toEqual([
+    1,
+    ['kurir serve: another Kurir is serving from this data directory'],
+  ])
+  expect((await commandLine(site.environment).run('status')).code).toBe(0)
+  kurir.stop()
+  expect(await served).toMatchObject({ code: 0, complaints: [] })
+  await expect(access(inData('ready.json'))).rejects.toThrow('ENOENT')
+})
+
+test('serve reads the rules again when it is asked to', async () => {
+  const served = kurir.run('serve')
+  const { adminPort } = await untilReady()
+  await site.write({ '00.yaml': RULES.replace('everything', 'all of it') })
+  kurir.reload()
+  const named = async (): Promise<string | undefined> => {
+    const query = '{ ruleset { rules { name } } }'
+    const { ruleset } = await ask<{ ruleset: { rules: { name: string }[] } }>(
+      { adminPort, dataDir: site.dataDir },
+      query,
+    )
+    return ruleset.rules[0]?.name
+  }
+  while ((await named()) !== 'all of it') await new Promise((resolve) => setTimeout(resolve, 10))
+  kurir.stop()
+  expect((await served).code).toBe(0)
+})
+
+test('serve that is told to stop before it began, and one whose rules do not load, end at once', async () => {
+  await site.write({ '00.yaml': 'version: 1\nrulez: []\n' })
+  const refused = await kurir.run('serve')
+  expect([refused.code, refused.complaints[0]]).toEqual([1, expect.stringContaining('rules/00.yaml:2:1')])
+  await site.write({ '00.yaml': RULES })
+  kurir.stop()
+  expect((await kurir.run('serve')).code).toBe(0)
+})
+
+test('status shows each destination with its queue, and what is wrong', async () => {
+  stack.use(await startApp(site))
+  const fine = await kurir.run('status')
+  expect([fine.code, fine.complaints]).toEqual([0, []])
+  expect(fine.printed).toEqual([
+    expect.stringMatching(/^Kurir \d+\.\d+\.\d+ is ready; \d+\.\d GB free for the spool$/),
+    'destination  state        ready   waiting   sending      held  rejected    failed',
+    'outbox       UP               0         0         0         0         0         0',
+  ])
+})
+
+test('a problem that status names is in its exit code', async () => {
+  const cloud = `cloud: { dimse: { ae: "\${CLOUD_AE}" } }, outbox`
+  await site.write({ '00.yaml': RULES.replace('outbox', cloud) })
+  stack.use(await startApp(site))
+  const { code, printed } = await kurir.run('status')
+  expect([code, printed[1]]).toEqual([1, 'problem: Destination cloud needs CLOUD_AE, which is not set.'])
+})
+
+test('without a running Kurir status says so, whatever a dead one left behind', async () => {
+  const none = `kurir status: no Kurir is running on ${site.dataDir}; start it with "npm start"`
+  const complaints = async () => {
+    const ran = await kurir.run('status')
+    expect(ran.code).toBe(1)
+    return ran.complaints
+  }
+  expect(await complaints()).toEqual([none])
+  await mkdir(site.dataDir)
+  // No process has this number: Linux ends at 2^22.
+  for (const left of ['{"dicomPort":1,', '{}', 'null', '{"dicomPort":1,"adminPort":1,"pid":99999999}']) {
+    await writeFile(inData('ready.json'), left)
+    expect(await complaints()).toEqual([none])
+  }
+  const adminPort = await freePort()
+  await writeFile(inData('ready.json'), JSON.stringify({ dicomPort: 1, adminPort, pid: process.pid }))
+  expect(await complaints()).toEqual([`kurir status: ${inData('admin-token')} is not there to log in with`])
+  await writeFile(inData('admin-token'), 'x\n')
+  expect(await complaints()).toEqual([
+    `kurir status: the running Kurir does not answer on http://127.0.0.1:${adminPort}`,
+  ])
+})
+
+test('a token that is no longer known is not let in', async () => {
+  stack.use(await startApp(site))
+  await rm(inData('admin-token'))
+  await writeFile(inData('admin-token'), 'wrong\n')
+  expect((await kurir.run('status')).complaints).toEqual(['kurir status: the admin listener answered 401 and no data'])
+})
+
+describeBoth('tokens are made, listed and revoked', async () => {
+  const created = await kurir.run('token', 'create', '--name', 'dashboard', '--role', 'viewer,PHI_READER')
+  expect(created).toMatchObject({
+    code: 0,
+    printed: [expect.stringMatching(/^[\w-]{43}$/)],
+    complaints: ['This is the only time it is shown. dashboard holds VIEWER, PHI_READER.'],
+  })
+  const again = await kurir.run('token', 'create', '--name', 'dashboard', '--role', 'VIEWER')
+  expect([again.code, again.printed, again.complaints]).toEqual([
+    1,
+    [],
+    ['kurir token: There is a token dashboard that works; revoke it first.'],
+  ])
+  expect((await kurir.run('token', 'list')).printed).toContain('dashboard  VIEWER, PHI_READER')
+  expect(await kurir.run('token', 'revoke', '--name', 'dashboard')).toMatchObject({
+    code: 0,
+    printed: ['dashboard is revoked'],
+  })
+  expect((await kurir.run('token', 'list')).printed).toContainEqual(
+    expect.stringMatching(/^dashboard {2}VIEWER, PHI_READER {2}revoked 2\d{3}-.*Z$/),
+  )
+  expect(await kurir.run('token', 'revoke', '--name', 'dashboard')).toMatchObject({
+    code: 1,
+    printed: ['there is no token dashboard'],
+  })
+})
+
+/** The same through a running Kurir and, when there is none, straight in the ledger. */
+function describeBoth(title: string, body: () => Promise<void>): void {
+  test(`${title}, while Kurir runs`, async () => {
+    stack.use(await startApp(site))
+    await body()
+  })
+  test(`${title}, while none runs`, body)
+}
+
+test('a token made before the first start does not stand in for the administrator’s', async () => {
+  await kurir.run('token', 'create', '--name', 'admin', '--role', 'VIEWER')
+  stack.use(await startApp(site))
+  expect((await kurir.run('status')).code).toBe(0)
+  expect((await kurir.run('token', 'list')).printed).toEqual(['admin  VIEWER', 'admin-2  ADMIN, PHI_READER'])
+})
+
+test('tokens that are asked for wrongly', async () => {
+  const codes = [
+    await kurir.run('token'),
+    await kurir.run('token', 'create', '--role', 'VIEWER'),
+    await kurir.run('token', 'create', '--name', 'x'),
+    await kurir.run('token', 'create', '--name', 'x', '--role', 'KING'),
+    await kurir.run('token', 'create', '--name', 'x', '--rolle', 'VIEWER'),
+    await kurir.run('token', 'revoke'),
+  ]
+  expect(codes.map(({ code }) => code)).toEqual([2, 2, 2, 2, 2, 2])
+  expect(codes[3]?.complaints[0]).toMatch(/--role takes VIEWER, OPERATOR/)
+  expect((await kurir.run('token', 'create', '--name', 'a/b', '--role', 'VIEWER')).complaints[0]).toMatch(/letters/)
+})
