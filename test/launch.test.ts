@@ -222,6 +222,11 @@ describe('in its place', () => {
     expect(await second.child.ended).toMatchObject({ signal: 'SIGKILL' })
   })
 
+  test("every script replaces npm's shell by the launcher: a shell in between would keep npm's signals to itself", () => {
+    const { scripts } = JSON.parse(readFileSync(join(src, '../package.json'), 'utf8'))
+    for (const script of Object.values(scripts)) expect(script).toMatch(/^exec node src\/launch\.js/)
+  })
+
   testWithPeers(['setpriv'], 'a launcher that is killed leaves no server behind', async () => {
     const { child } = await startWaiting('politely')
     child.kill('SIGKILL')
