@@ -56,3 +56,9 @@ export function hasErrno(error: unknown, ...codes: readonly string[]): boolean {
   if (typeof error !== 'object' || error === null || !('code' in error)) return false
   return typeof error.code === 'string' && codes.includes(error.code)
 }
+
+/** What the operating system refused, in Node's words (`listen EADDRINUSE: … 0.0.0.0:11112`); undefined for anything else. */
+export function systemRefusal(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('syscall' in error) || !('message' in error)) return undefined
+  return typeof error.message === 'string' ? error.message : undefined
+}

@@ -1,4 +1,4 @@
-import { KurirError } from '../base/failure.ts'
+import { KurirError, systemRefusal } from '../base/failure.ts'
 import type { Environment } from '../settings/settings.ts'
 import { checkCommand } from './check.ts'
 import { type Command, type CommandContext, UsageError } from './command.ts'
@@ -58,8 +58,9 @@ function explainFailure(command: Command, error: unknown, context: CommandContex
     context.complain(`usage: kurir ${command.name} ${command.usage}`.trimEnd())
     return 2
   }
-  if (error instanceof KurirError) {
-    context.complain(`kurir ${command.name}: ${error.message}`)
+  const sentence = error instanceof KurirError ? error.message : systemRefusal(error)
+  if (sentence !== undefined) {
+    context.complain(`kurir ${command.name}: ${sentence}`)
     return 1
   }
   throw error
