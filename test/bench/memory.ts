@@ -23,7 +23,6 @@ export async function benchMemory(sizeBytes: number, results: Results): Promise<
   const before = await residentMb(kurir.child.pid, 'VmHWM')
   await sendFolder(material.path, kurir.dicomPort, 'KURIR')
   await untilArrived(dir.path, 2)
-  await kurir.logged('association-closed')
   const after = await residentMb(kurir.child.pid, 'VmHWM')
   results.add({ name: 'memory.rss_growth_mb', value: after - before, unit: 'MB', target: { atMost: 100 } })
   results.add({ name: 'memory.instance_mb', value: sizeBytes / 2 ** 20, unit: 'MB' })

@@ -54,6 +54,14 @@ export interface RunningProcess extends AsyncDisposable {
   readonly port: number
 }
 
+/** Ends a process that may run under a wrapper: strace lets no signal through to the one it watches. */
+async function endKurir(child: ChildProcess, pid: number, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  process.kill(pid, signal)
+  await gone
+}
+
 /** Ends a child for good and waits until it has gone. */
 export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
@@ -136,6 +144,7 @@ export async function startKurir(options: KurirOptions): Promise<KurirProcess> {
   })
   const ready = await Promise.race([logged('ready'), died])
   died.catch(() => {})
+  const pid = Number(ready['pid'])
   return {
     child,
     lines,
@@ -144,12 +153,12 @@ export async function startKurir(options: KurirOptions): Promise<KurirProcess> {
     dataDir: options.dataDir,
     dicomPort: Number(ready['dicomPort']),
     adminPort: Number(ready['adminPort']),
-    kill: () => end(child),
+    kill: () => endKurir(child, pid, 'SIGKILL'),
     stop: async () => {
-      await end(child, 'SIGTERM')
+      await endKurir(child, pid, 'SIGTERM')
       return child.exitCode
     },
-    [Symbol.asyncDispose]: () => end(child),
+    [Symbol.asyncDispose]: () => endKurir(child, pid, 'SIGKILL'),
   }
 }
 
