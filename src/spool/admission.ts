@@ -7,7 +7,7 @@ import type { InstanceId } from '../ledger/ids.ts'
 import type { Admitted, Ledger } from '../ledger/ledger.ts'
 import type { Arrival } from './arrival.ts'
 import type { BlobSink, BlobStore, FinishedBlob } from './blob-store.ts'
-import { HeaderReading } from './header-reading.ts'
+import { type HeaderFacts, HeaderReading } from './header-reading.ts'
 
 /** What became of an object that came in whole. `refused`: other bytes were here under its UID, and that was not to be. */
 export interface Taken {
@@ -63,8 +63,8 @@ export class AdmissionSink implements Sink<Taken> {
   }
 
   async end(): Promise<Taken> {
-    const blob = await this.#finishBlob()
-    const { identity, header, unreadable } = await this.#header.finish()
+    const { blob, facts } = await this.#finish()
+    const { identity, header, unreadable } = facts
     const admission = { id: this.#id, blob: blob.ref, reception: this.#arrival.reception, identity, header, unreadable }
     // The two flushes overlap: whichever is later decides when the answer leaves (ARCHITECTURE.md 6).
     this.#passed.recording()
@@ -87,9 +87,11 @@ export class AdmissionSink implements Sink<Taken> {
     }
   }
 
-  async #finishBlob(): Promise<FinishedBlob> {
+  /** The header first: once the blob has its record, only a withdrawal takes it back. */
+  async #finish(): Promise<{ readonly blob: FinishedBlob; readonly facts: HeaderFacts }> {
     try {
-      return await this.#blob.finish()
+      const facts = await this.#header.finish()
+      return { facts, blob: await this.#blob.finish() }
     } catch (error) {
       await this.abort()
       throw error
