@@ -77,6 +77,9 @@ export class Dispatcher implements Service {
   #signal: AbortSignal
   #running: Promise<unknown> | undefined
   #lostInARow = 0
+  /** Whether the last claim found all there was. */
+  #isDry = false
+  #failed: Promise<void> | undefined
   #returning: Promise<void> = Promise.resolve()
 
   constructor(deps: DispatcherDeps) {
@@ -136,6 +139,7 @@ export class Dispatcher implements Service {
   async #run(): Promise<void> {
     while (!this.#signal.aborted) {
       if (this.#circuit.isOpen) await this.#rest()
+      else if (this.#isDry) await this.#untilWork()
       else if (this.#isFull()) await this.#events.next('low', this.#signal)
       else await this.#claim()
     }
@@ -149,8 +153,11 @@ export class Dispatcher implements Service {
   async #claim(): Promise<void> {
     const { queue, destination, clock, log } = this.#deps
     try {
-      const claimed = await queue.claim(destination, this.#circuit.isHalfOpen ? PROBE : CLAIM_AHEAD)
-      if (claimed.length === 0) return await this.#untilWork()
+      const limit = this.#circuit.isHalfOpen ? PROBE : CLAIM_AHEAD
+      const claimed = await queue.claim(destination, limit)
+      // What becomes due after this look wakes us.
+      this.#isDry = claimed.length < limit
+      if (claimed.length === 0) return
       this.#hopper.add(claimed)
       if (!this.#mayTake()) return this.#giveBack(this.#hopper.takeAll(() => true))
       this.#lanes.work()
@@ -162,12 +169,11 @@ export class Dispatcher implements Service {
 
   /** Waits for work, but not through a failure of the destination. */
   async #untilWork(): Promise<void> {
-    const over = new AbortController()
-    const either = AbortSignal.any([this.#signal, over.signal])
-    const work = this.#deps.queue.nextWork(this.#deps.destination, either)
-    await Promise.race([work, this.#events.next('failed', either)])
-    over.abort()
-    await work
+    this.#isDry = false
+    this.#failed ??= this.#events.next('failed', this.#signal).then(() => {
+      this.#failed = undefined
+    })
+    await Promise.race([this.#deps.queue.nextWork(this.#deps.destination, this.#signal), this.#failed])
   }
 
   /** Waits until a probe is due, an operator asks for one, or we stop. */

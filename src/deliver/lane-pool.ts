@@ -1,6 +1,5 @@
 import { type Clock, type Milliseconds, ms } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { Wakes } from '../base/wake.ts'
 import { Lane, type LaneOwner } from './lane.ts'
 
 export interface LanePoolDeps {
@@ -27,8 +26,7 @@ const LINGER = ms(2_000)
 export class LanePool {
   readonly #deps: LanePoolDeps
   readonly #lanes = new Map<Lane, Promise<void>>()
-  readonly #work = new Wakes()
-  #lingering = 0
+  readonly #idle = new Set<() => void>()
 
   constructor(deps: LanePoolDeps) {
     this.#deps = deps
@@ -40,7 +38,7 @@ export class LanePool {
 
   /** There is something in the hopper: idle lanes take it, and new ones open where that is worth it. */
   work(): void {
-    this.#work.wake('work')
+    for (const wake of [...this.#idle].slice(0, this.#deps.owner.hopper.size)) wake()
     while (this.#wantsLane()) this.#open()
   }
 
@@ -53,7 +51,7 @@ export class LanePool {
     const { owner, isProbing, most } = this.#deps
     if (owner.hopper.size === 0 || !owner.mayTake()) return false
     if (this.#lanes.size === 0) return true
-    if (isProbing() || this.#lingering > 0) return false
+    if (isProbing() || this.#idle.size > 0) return false
     return this.#lanes.size < most() && owner.hopper.size >= WORTH_A_LINE
   }
 
@@ -77,14 +75,17 @@ export class LanePool {
   async #linger(): Promise<boolean> {
     const { owner, isProbing, signal, clock, linger } = this.#deps
     if (isProbing() || signal().aborted) return false
-    const over = new AbortController()
-    const timer = clock.after(linger ?? LINGER, () => over.abort())
-    const either = AbortSignal.any([signal(), over.signal])
-    this.#lingering += 1
-    // A wake may be about work that another lane has taken since.
-    while (owner.hopper.size === 0 && owner.mayTake() && !either.aborted) await this.#work.next('work', either)
-    this.#lingering -= 1
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    const wake = (): void => resolve(true)
+    const stop = (): void => resolve(false)
+    const timer = clock.after(linger ?? LINGER, stop)
+    const stopping = signal()
+    stopping.addEventListener('abort', stop)
+    this.#idle.add(wake)
+    const woken = await promise
+    this.#idle.delete(wake)
+    stopping.removeEventListener('abort', stop)
     timer.cancel()
-    return owner.hopper.size > 0
+    return woken || owner.hopper.size > 0
   }
 }

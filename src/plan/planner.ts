@@ -6,6 +6,7 @@ import type { Wakes } from '../base/wake.ts'
 import type { InstanceId } from '../ledger/ids.ts'
 import type { PlanEntry, Unplanned } from '../ledger/ledger.ts'
 import type { Queue } from '../queue/queue.ts'
+import { Waiting } from '../queue/waiting.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { Spool } from '../spool/spool.ts'
 import { heldInternal, planEntryOf } from './obligations.ts'
@@ -17,7 +18,7 @@ export interface PlannerDeps {
   readonly wakes: Pick<Wakes, 'next' | 'wake'>
   /** The ruleset in force; undefined while none has ever loaded: then nothing is decided. */
   readonly ruleset: () => Ruleset | undefined
-  readonly clock: Pick<Clock, 'sleep'>
+  readonly clock: Pick<Clock, 'sleep' | 'after'>
   readonly log: Log
 }
 
@@ -28,6 +29,8 @@ const AFTER_FAILURE = ms(1_000)
 /** Looks again without being woken, so that nothing that was missed waits for long. */
 const LOOK_AGAIN = ms(60_000)
 const TOPIC = 'plan'
+/** After a pass, what comes within this is decided together: a stream of objects costs a verb for several, not for each. */
+const GATHER = ms(15)
 
 /**
  * Decides what is owed for each instance that has come in: takes a batch, asks the rules, puts the obligations on the
@@ -36,11 +39,13 @@ const TOPIC = 'plan'
 export class Planner implements Service {
   readonly #deps: PlannerDeps
   readonly #stop = new AbortController()
+  readonly #waiting: Waiting
   #signal: AbortSignal = this.#stop.signal
   #running: Promise<void> | undefined
 
   constructor(deps: PlannerDeps) {
     this.#deps = deps
+    this.#waiting = new Waiting(deps.wakes, TOPIC, deps.clock)
   }
 
   start(signal: AbortSignal): Promise<void> {
@@ -57,8 +62,8 @@ export class Planner implements Service {
   async #run(): Promise<void> {
     while (!this.#signal.aborted) {
       try {
-        await this.#planAll()
-        await this.#untilWoken()
+        if (await this.#planAll()) await this.#deps.clock.sleep(GATHER, this.#signal)
+        await this.#waiting.next(LOOK_AGAIN, this.#signal)
       } catch (error) {
         if (this.#signal.aborted) return
         this.#deps.log.error('planning-failed', { code: error instanceof KurirError ? error.code : 'internal' })
@@ -67,10 +72,10 @@ export class Planner implements Service {
     }
   }
 
-  /** One pass over everything without a decision, oldest first, by one ruleset. */
-  async #planAll(): Promise<void> {
+  /** One pass over everything without a decision, oldest first, by one ruleset. Resolves with whether there was anything. */
+  async #planAll(): Promise<boolean> {
     const ruleset = this.#deps.ruleset()
-    if (ruleset === undefined) return
+    if (ruleset === undefined) return false
     let writing: Promise<void> = Promise.resolve()
     let after: InstanceId | undefined
     try {
@@ -83,11 +88,14 @@ export class Planner implements Service {
         writing = this.#enqueue(entries)
         // It is awaited one batch later; until then its failure must not count as unheard.
         writing.catch(() => {})
+        // What comes after this look wakes us.
+        if (batch.length < BATCH) break
       }
     } finally {
       await writing
     }
     if (this.#deps.ruleset() !== ruleset) this.#deps.wakes.wake(TOPIC)
+    return after !== undefined
   }
 
   #decide(batch: readonly Unplanned[], ruleset: Ruleset): readonly PlanEntry[] {
@@ -111,13 +119,5 @@ export class Planner implements Service {
     // Somebody asked for another decision meanwhile: the next pass finds the new version.
     this.#deps.log.info('plans-superseded', { count: superseded })
     this.#deps.wakes.wake(TOPIC)
-  }
-
-  async #untilWoken(): Promise<void> {
-    const over = new AbortController()
-    const either = AbortSignal.any([this.#signal, over.signal])
-    const slept = this.#deps.clock.sleep(LOOK_AGAIN, either).catch(() => {})
-    await Promise.race([slept, this.#deps.wakes.next(TOPIC, either)])
-    over.abort()
   }
 }

@@ -4,6 +4,7 @@ import type { Service } from '../base/service.ts'
 import type { ClaimedDelivery, Ledger, PlanEntry, PlanOutcome } from '../ledger/ledger.ts'
 import { Claims } from './claims.ts'
 import { type Settlements, Settling } from './settling.ts'
+import { Waiting } from './waiting.ts'
 
 /**
  * The second shelf: what we owe. Over the ledger's verbs it adds that a claim is kept alive for as long as it is in work,
@@ -21,7 +22,7 @@ export interface Queue {
   readonly settlements: Settlements
   /**
    * Resolves when something of the destination may be due: new work, the next try, an operator's word, the end of a pause.
-   * May be early, never late by more than a minute, and returns quietly when the signal fires.
+   * May be early, never late by more than a minute, and returns quietly when the signal fires, the same at every call.
    */
   nextWork(destination: string, signal: AbortSignal): Promise<void>
 }
@@ -45,8 +46,8 @@ export interface QueueDeps {
 const LEASE = ms(60_000)
 /** No wait is longer, so that a wall clock that jumps delays nothing for long. */
 const LONGEST_WAIT = 60_000
-/** No wait is shorter, so that what is due but cannot be claimed does not spin. */
-const SHORTEST_WAIT = 50
+/** Work that comes within this needs no look at what falls due later; and what is due but cannot be claimed does not spin. */
+const SHORTEST_WAIT = ms(50)
 
 /** The queue over one ledger. `start` takes back what a dead process had claimed. */
 export class LedgerQueue implements Queue, Service {
@@ -54,6 +55,7 @@ export class LedgerQueue implements Queue, Service {
   readonly #lease: Milliseconds
   readonly #claims: Claims
   readonly #settling: Settling
+  readonly #waiting = new Map<string, Waiting>()
   #rescueTimer: Timer | undefined
   #closed = false
 
@@ -106,13 +108,12 @@ export class LedgerQueue implements Queue, Service {
 
   async nextWork(destination: string, signal: AbortSignal): Promise<void> {
     const { ledger, clock } = this.#deps
+    const waiting = this.#waiting.get(destination) ?? new Waiting(ledger.wakes, `deliver:${destination}`, clock)
+    this.#waiting.set(destination, waiting)
+    if ((await waiting.next(SHORTEST_WAIT, signal)) || signal.aborted) return
     const dueAt = await ledger.nextDueAt(destination)
     const wait = dueAt === undefined ? LONGEST_WAIT : dueAt - ledger.now()
-    const over = new AbortController()
-    const either = AbortSignal.any([signal, over.signal])
-    const slept = clock.sleep(ms(Math.min(LONGEST_WAIT, Math.max(SHORTEST_WAIT, wait))), either).catch(() => {})
-    await Promise.race([ledger.wakes.next(`deliver:${destination}`, either), slept])
-    over.abort()
+    if (wait > 0) await waiting.next(ms(Math.min(LONGEST_WAIT, wait)), signal)
   }
 
   /** Writes what is gathered, within the caller's time limit. */
