@@ -18,6 +18,9 @@ export interface TransportUser {
   gone(): void
 }
 
+/** Smaller chunks may share an allocation, and weigh little. */
+const WORTH_FREEING = 4_096
+
 /** A TCP or TLS connection that is read one chunk at a time and written with a limit on standing still. */
 export class Transport {
   readonly #socket: Socket
@@ -119,12 +122,20 @@ export class Transport {
   // One chunk. Undefined when it was read at once.
   #feed(chunk: Buffer): Promise<void> | undefined {
     try {
-      const waiting = this.#user.feed(chunk)
+      const waiting = this.#consume(chunk)
       if (waiting !== undefined) return waiting
       this.#user.rested()
     } catch (error) {
       this.#user.failed(error)
     }
+    return undefined
+  }
+
+  // Nobody may keep a slice of a chunk, so its memory is given back as soon as it has been read.
+  #consume(chunk: Buffer): Promise<void> | undefined {
+    const waiting = this.#user.feed(chunk)
+    if (waiting !== undefined) return waiting.finally(() => giveBack(chunk))
+    giveBack(chunk)
     return undefined
   }
 
@@ -135,7 +146,7 @@ export class Transport {
       try {
         if (waiting !== undefined) await waiting
         const next = this.#discarding ? undefined : this.#waitingChunks.shift()
-        waiting = next === undefined ? undefined : (this.#user.feed(next) ?? undefined)
+        waiting = next === undefined ? undefined : this.#consume(next)
       } catch (error) {
         waiting = undefined
         this.#user.failed(error)
@@ -166,4 +177,14 @@ export class Transport {
     this.#waitingChunks = []
     this.#user.gone()
   }
+}
+
+/**
+ * Frees the memory of a chunk now. Left to the collector, the 64 KB that a socket allocates for every read make it run over
+ * the whole heap many times a second, for a quarter of all processor time.
+ */
+function giveBack(chunk: Buffer): void {
+  const { buffer } = chunk
+  const isAlone = buffer instanceof ArrayBuffer && buffer.byteLength === chunk.length
+  if (isAlone && chunk.length >= WORTH_FREEING) buffer.transfer(0)
 }

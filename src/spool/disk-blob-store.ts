@@ -25,7 +25,7 @@ export interface DiskBlobStoreOptions {
   /** The name of this node, as it stands in every `BlobRef`. */
   readonly node: string
   readonly newId: NewId
-  /** Files made beforehand; as many descriptors are held. Default 64. */
+  /** Files made beforehand; as many descriptors are held. Default 256. */
   readonly traySize?: number
 }
 
@@ -42,7 +42,7 @@ export class DiskBlobStore implements BlobStore, AsyncDisposable {
     this.node = options.node
     this.#counters = counters
     this.buckets = buckets
-    this.tray = new Tray(buckets, options.newId, options.traySize ?? 64)
+    this.tray = new Tray(buckets, options.newId, options.traySize ?? 256)
   }
 
   /** @throws KurirError `disk-full`, `disk-io` */

@@ -32,7 +32,7 @@ export interface SqliteLedgerOptions {
   readonly duplicateWindow?: Milliseconds
   /** How long admissions wait for each other when several are on their way. Default 5 ms. */
   readonly gatherWindow?: Milliseconds
-  /** From which size the write-ahead log is copied back without being asked. Default 16 MB. */
+  /** From which size the write-ahead log is copied back without being asked. Default 32 MB. */
   readonly walLimitBytes?: number
   /** Another folder of migrations, for tests. */
   readonly migrations?: string
@@ -96,7 +96,7 @@ function writerStart(options: SqliteLedgerOptions, signals: Int32Array): object 
     migrations: migrations ?? MIGRATIONS,
     duplicateWindowMs: duplicateWindow ?? ms(600_000),
     gatherWindowMs: gatherWindow ?? ms(5),
-    walLimitBytes: walLimitBytes ?? 16 * 1024 * 1024,
+    walLimitBytes: walLimitBytes ?? 32 * 1024 * 1024,
   }
 }
 
