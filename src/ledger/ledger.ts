@@ -6,8 +6,8 @@ import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import type { RuleRef } from '../rules/decision.ts'
 import type { BlobRef } from './blob-ref.ts'
 import type { ClaimToken, DeliveryId, InstanceId } from './ids.ts'
-import type { DeliverySelection, DestinationCondition, InstanceIdentity, Reception } from './records.ts'
-import type { AttemptOutcome, DeliveryState, Door, Role } from './states.ts'
+import type { DeliverySelection, InstanceIdentity, Reception } from './records.ts'
+import type { AttemptOutcome, DeliveryState, Role } from './states.ts'
 import type { LedgerViews } from './views.ts'
 
 /** One instance to take into the books. */
