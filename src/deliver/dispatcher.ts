@@ -146,7 +146,7 @@ export class Dispatcher implements Service {
   }
 
   #isFull(): boolean {
-    if (this.#circuit.isHalfOpen) return this.#hopper.size + this.#lanes.size > 0
+    if (this.#circuit.isHalfOpen) return this.#hopper.size + this.#lanes.working > 0
     return this.#hopper.size > LOW
   }
 
@@ -216,7 +216,7 @@ export class Dispatcher implements Service {
     return !this.#signal.aborted && !this.#circuit.isOpen
   }
 
-  readonly #laneOwner: Omit<LaneOwner, 'linger'> = {
+  readonly #laneOwner: Omit<LaneOwner, 'linger' | 'leaving'> = {
     clock: { now: () => this.#deps.ledger.now(), monotonic: () => this.#deps.clock.monotonic() },
     hopper: this.#hopper,
     sender: () => this.#deps.route().sender,

@@ -4,7 +4,7 @@ import { Lane, type LaneOwner } from './lane.ts'
 
 export interface LanePoolDeps {
   readonly destination: string
-  readonly owner: Omit<LaneOwner, 'linger'>
+  readonly owner: Omit<LaneOwner, 'linger' | 'leaving'>
   /** At most this many at once, at this moment. */
   readonly most: () => number
   /** Whether only a probe may go out. */
@@ -27,6 +27,8 @@ export class LanePool {
   readonly #deps: LanePoolDeps
   readonly #lanes = new Map<Lane, Promise<void>>()
   readonly #idle = new Set<() => void>()
+  /** Lanes that take no more and only wait for the answer to their release. */
+  #leaving = 0
 
   constructor(deps: LanePoolDeps) {
     this.#deps = deps
@@ -34,6 +36,11 @@ export class LanePool {
 
   get size(): number {
     return this.#lanes.size
+  }
+
+  /** Lanes that take work. */
+  get working(): number {
+    return this.#lanes.size - this.#leaving
   }
 
   /** There is something in the hopper: idle lanes take it, and new ones open where that is worth it. */
@@ -50,14 +57,15 @@ export class LanePool {
   #wantsLane(): boolean {
     const { owner, isProbing, most } = this.#deps
     if (owner.hopper.size === 0 || !owner.mayTake()) return false
-    if (this.#lanes.size === 0) return true
+    if (this.#lanes.size >= Math.max(1, most())) return false
+    if (this.working === 0) return true
     if (isProbing() || this.#idle.size > 0) return false
-    return this.#lanes.size < most() && owner.hopper.size >= WORTH_A_LINE
+    return owner.hopper.size >= WORTH_A_LINE
   }
 
   #open(): void {
     const { owner, destination, log } = this.#deps
-    const lane = new Lane({ ...owner, linger: () => this.#linger() })
+    const lane = new Lane({ ...owner, linger: () => this.#linger(), leaving: () => this.#leave() })
     const running = lane.run().catch(() => {
       // A lane judges whatever happens; what comes here is a mistake of ours, and the lease returns what it held.
       log.error('lane-failed', { destination, code: 'internal' })
@@ -66,10 +74,18 @@ export class LanePool {
       lane,
       running.then(() => {
         this.#lanes.delete(lane)
+        this.#leaving -= 1
         this.#deps.ended()
         while (this.#wantsLane()) this.#open()
       }),
     )
+  }
+
+  /** A peer may take its time to answer a release, or never do it: the next lane does not wait for that. */
+  #leave(): void {
+    this.#leaving += 1
+    this.#deps.ended()
+    this.work()
   }
 
   async #linger(): Promise<boolean> {

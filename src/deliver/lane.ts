@@ -27,6 +27,8 @@ export interface LaneOwner {
   untried(delivery: ClaimedDelivery): void
   /** Waits a little for more work; false when none came and the line should be let go. */
   linger(): Promise<boolean>
+  /** It takes no more; its line is only being released, and nobody should wait for that. */
+  leaving(): void
 }
 
 /**
@@ -57,6 +59,7 @@ export class Lane {
     } finally {
       if (this.#next !== undefined) this.#leave(this.#next)
       this.#next = undefined
+      this.#owner.leaving()
       await this.#close()
       this.#owner.deadline.removeEventListener('abort', this.#abort)
     }

@@ -1,4 +1,8 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
 import { expect, test } from '@jest/globals'
+import { sha256 } from '../support/data-set-bytes.ts'
+import { recordingServer } from '../support/dimse-server.ts'
 import { ask } from '../support/graphql-client.ts'
 import { describeWithPeers } from '../support/peers.ts'
 import { freePort, type KurirProcess } from '../support/processes.ts'
@@ -94,6 +98,23 @@ describeWithPeers(['storescp'], 'an archive', () => {
     expect(expected.filter((digest) => !arrived.includes(digest))).toEqual([])
   })
 
+  test('that never answers a release keeps nothing waiting', async () => {
+    await using site = await openSite('archive-release')
+    await using archive = await recordingServer()
+    await using between = await swallowReleases(archive.port)
+    await site.rules(forwardTo({ archive: between.port }))
+    const kurir = await site.start()
+    const files = ctFiles(1, 2)
+    for (const [index, file] of files.entries()) {
+      expect(await storeOnce(kurir, [file])).toEqual([0])
+      await untilSettled(kurir)
+      // The second one travels while the first association still waits for its answer.
+      expect(between.closed).toBe(0)
+      if (index === 0) await between.released
+    }
+    expect(archive.received.map(({ bytes }) => sha256(bytes))).toEqual(files.map(digestOf))
+  })
+
   test('that does not exist yet gets everything when it comes', async () => {
     await using site = await openSite('archive-late')
     const port = await freePort()
@@ -108,3 +129,39 @@ describeWithPeers(['storescp'], 'an archive', () => {
     expect(new Set(await attempts(kurir))).toEqual(new Set(['DELIVERED']))
   })
 })
+
+/** A way to the archive on which every A-RELEASE-RQ gets lost. */
+async function swallowReleases(port: number) {
+  const released = Promise.withResolvers<void>()
+  const seen = { closed: 0 }
+  const sockets = new Set<Socket>()
+  const server = createServer((near) => {
+    const far = connect(port, '127.0.0.1')
+    for (const socket of [near, far]) sockets.add(socket.on('error', () => {}))
+    near.on('data', (chunk) => {
+      const isRelease = chunk.length === 10 && chunk[0] === 5
+      if (isRelease) released.resolve()
+      else far.write(chunk)
+    })
+    near.on('close', () => {
+      seen.closed += 1
+      far.destroy()
+    })
+    far.on('data', (chunk) => near.write(chunk))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    released: released.promise,
+    /** Connections that Kurir has closed. */
+    get closed(): number {
+      return seen.closed
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
