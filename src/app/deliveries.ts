@@ -39,7 +39,8 @@ export function deliveryParts(
   }
 }
 
-async function readTls({ caFile, certFile, keyFile }: TlsFiles): Promise<ConnectionOptions> {
+/** @throws Node's error when a file cannot be read */
+export async function readTls({ caFile, certFile, keyFile }: TlsFiles): Promise<ConnectionOptions> {
   const [ca, cert, key] = await Promise.all([caFile, certFile, keyFile].map(readMaybe))
   return {
     minVersion: 'TLSv1.2',

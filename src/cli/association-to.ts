@@ -1,3 +1,4 @@
+import { readTls } from '../app/deliveries.ts'
 import { systemClock } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import { idsFrom } from '../base/id.ts'
@@ -20,6 +21,7 @@ export async function associateWith(
   signal: AbortSignal,
 ): Promise<RequestedAssociation> {
   const [own] = settings.aeTitles
+  const tls = dimse.tls === undefined ? undefined : await readTls(dimse.tls)
   const outcome = await requestAssociation({
     host: dimse.ae.host,
     port: dimse.ae.port,
@@ -35,6 +37,7 @@ export async function associateWith(
       network: settings.networkTimeout,
     },
     signal,
+    ...(tls === undefined ? {} : { tls }),
   })
   switch (outcome.kind) {
     case 'established':

@@ -2,7 +2,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type App, createApp } from '../../src/app.ts'
-import type { Environment } from '../../src/settings/settings.ts'
 import { readSettings } from '../../src/settings/settings.ts'
 import { ReadableLog } from '../admin/admin-fixture.ts'
 import { ask } from './graphql-client.ts'
@@ -13,13 +12,16 @@ export interface SiteFolders extends AsyncDisposable {
   readonly home: string
   readonly dataDir: string
   readonly rulesDir: string
-  readonly environment: Environment
+  readonly environment: Readonly<Record<string, string>>
   /** Replaces the rule files by these. */
   write(files: Readonly<Record<string, string>>): Promise<void>
 }
 
 /** @param rules the text of the one rule file there is at first */
-export async function siteFolders(rules: string, environment: Environment = {}): Promise<SiteFolders> {
+export async function siteFolders(
+  rules: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<SiteFolders> {
   const dir = await temporaryDir('app')
   const home = dir.path
   const dataDir = path.join(home, 'data')

@@ -1,0 +1,36 @@
+// The same commands as processes of their own: their streams, their signals, their exit codes.
+import { spawnSync } from 'node:child_process'
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { expect, test } from '@jest/globals'
+import { siteFolders } from '../support/app-in-process.ts'
+import { repositoryDir, startKurir } from '../support/processes.ts'
+
+const RULES = 'version: 1\nrules: [ { name: nothing, discard: as the test says } ]\n'
+
+test('SIGHUP has the rules read again and ends nothing; SIGTERM ends in order', async () => {
+  await using site = await siteFolders(RULES)
+  await mkdir(site.dataDir)
+  await using kurir = await startKurir({ ...site, environment: { KURIR_LOG_LEVEL: 'info' } })
+  await site.write({ '00.yaml': 'version: 1\nrulez: []\n' })
+  kurir.child.kill('SIGHUP')
+  expect(await kurir.logged('ruleset-refused')).toMatchObject({ file: 'rules/00.yaml', line: 2 })
+  expect(await kurir.stop()).toBe(0)
+  expect(kurir.lines.at(-1)).toMatchObject({ event: 'stopped' })
+  expect(kurir.complaints).toEqual([])
+})
+
+test('what is printed goes to stdout, what is wrong to stderr, and the exit code says which it was', async () => {
+  await using site = await siteFolders(RULES)
+  const run = (...args: readonly string[]) => {
+    const command = [path.join(repositoryDir, 'src/main.ts'), ...args]
+    const { status, stdout, stderr } = spawnSync(process.execPath, command, {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '', ...site.environment },
+    })
+    return { status, stdout, stderr }
+  }
+  expect(run('check')).toEqual({ status: 0, stdout: '1 file, 1 rules, 0 destinations: no problem.\n', stderr: '' })
+  expect(run('echo', 'nowhere')).toMatchObject({ status: 1, stdout: '' })
+  expect(run('fly').stderr).toMatch(/^kurir fly: there is no such command\nusage: kurir COMMAND\n/)
+})
