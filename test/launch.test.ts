@@ -28,12 +28,13 @@ process.exitCode = number
 // `wait` says its number and stays until a signal comes; `exit N` ends at once.
 const MAIN = `
 const [word, argument] = process.argv.slice(2)
-console.log(JSON.stringify({ pid: process.pid, args: process.argv.slice(2), threads: process.env.UV_THREADPOOL_SIZE }))
 if (word === 'exit') process.exitCode = Number(argument)
 if (word === 'wait') {
   setInterval(() => {}, 1_000)
   if (argument === 'politely') process.on('SIGTERM', () => process.exit(3)).on('SIGHUP', () => console.log('reloaded'))
 }
+// Last: whoever reads it may send a signal at once.
+console.log(JSON.stringify({ pid: process.pid, args: process.argv.slice(2), threads: process.env.UV_THREADPOOL_SIZE }))
 `
 
 let root = ''

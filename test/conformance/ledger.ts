@@ -207,6 +207,16 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
       expect((await ledger.views.obligationCounts()).DISCARDED).toBe(1)
     })
 
+    test('identical bytes that wait for a decision in great number do not hide the one that has a delivery', async () => {
+      const twin = { uid: '2.25.5', bytes: 'x' }
+      const first = await planned(twin)
+      const waiting = []
+      for (let number = 0; number < 20; number++) waiting.push(await admitted(twin))
+      for (const instance of waiting) {
+        expect(await planOf(instance, forward('pacs'))).toEqual({ kind: 'duplicate', of: first.instance })
+      }
+    })
+
     test('identical bytes make no second delivery while the first is on its way, nor within the window', async () => {
       const twin = { uid: '2.25.5', bytes: 'x' }
       const first = await planned(twin)

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { closeSync, fsyncSync, openSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Clock, Instant } from '../../base/clock.ts'
 import { type Milliseconds, ms } from '../../base/clock.ts'
@@ -32,11 +32,13 @@ export interface SqliteLedgerOptions {
   readonly duplicateWindow?: Milliseconds
   /** How long admissions wait for each other when several are on their way. Default 5 ms. */
   readonly gatherWindow?: Milliseconds
-  /** From which size the write-ahead log is copied back without being asked. Default 32 MB. */
+  /** From which size the write-ahead log is copied back without being asked. Default a 64th of the volume, 4 to 64 MB. */
   readonly walLimitBytes?: number
   /** Another folder of migrations, for tests. */
   readonly migrations?: string
 }
+
+const MEGABYTE = 1024 * 1024
 
 /**
  * Opens the ledger on SQLite: a thread that writes, one that reads, and this proxy before them. The caller holds the
@@ -96,8 +98,17 @@ function writerStart(options: SqliteLedgerOptions, signals: Int32Array): object 
     migrations: migrations ?? MIGRATIONS,
     duplicateWindowMs: duplicateWindow ?? ms(600_000),
     gatherWindowMs: gatherWindow ?? ms(5),
-    walLimitBytes: walLimitBytes ?? 32 * 1024 * 1024,
+    walLimitBytes: walLimitBytes ?? walLimitOn(dirname(file)),
   }
+}
+
+/**
+ * Copying the log back costs by the pages that differ, so a long log costs less an instance; a small volume has no room for
+ * one.
+ */
+function walLimitOn(directory: string): number {
+  const { blocks, bsize } = statfsSync(directory)
+  return Math.min(64 * MEGABYTE, Math.max(4 * MEGABYTE, Math.floor((blocks * bsize) / 64)))
 }
 
 function ring(signals: Int32Array): void {

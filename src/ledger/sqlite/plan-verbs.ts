@@ -9,9 +9,9 @@ import type { WriteContext } from './write-context.ts'
 export const INSTANCE_TO_PLAN = `SELECT seq, study, sha256, sop_instance_uid, calling_ae, received_at, undecided, version,
   round FROM instance WHERE id = ?`
 export const INSTANCE_PLANNED = `UPDATE instance SET undecided = 0, version = version + 1, duplicate_of = ? WHERE seq = ?`
-/** Others of the same SOP Instance UID that have the same bytes and the same sender. */
+/** Others of the same SOP Instance UID that have the same bytes and the same sender, and are decided: who waits owes nothing. */
 export const INSTANCE_TWINS = `SELECT seq, id, received_at FROM instance
-  WHERE sop_instance_uid = ? AND sha256 = ? AND calling_ae IS ? AND seq <> ? AND duplicate_of IS NULL
+  WHERE sop_instance_uid = ? AND sha256 = ? AND calling_ae IS ? AND seq <> ? AND duplicate_of IS NULL AND undecided = 0
   ORDER BY seq DESC LIMIT 8`
 export const TWIN_DELIVERIES = `SELECT state, count(*) AS n FROM delivery WHERE instance = ? GROUP BY state`
 export const OBLIGATION_INSERT = `INSERT INTO obligation
