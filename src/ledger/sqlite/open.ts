@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, statfsSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Clock, Instant } from '../../base/clock.ts'
 import { type Milliseconds, ms } from '../../base/clock.ts'
@@ -107,6 +107,8 @@ function writerStart(options: SqliteLedgerOptions, signals: Int32Array): object 
  * one.
  */
 function walLimitOn(directory: string): number {
+  // That a directory is missing is for SQLite to say, which opens it next.
+  if (!existsSync(directory)) return 4 * MEGABYTE
   const { blocks, bsize } = statfsSync(directory)
   return Math.min(64 * MEGABYTE, Math.max(4 * MEGABYTE, Math.floor((blocks * bsize) / 64)))
 }
