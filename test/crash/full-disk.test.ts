@@ -107,7 +107,9 @@ testOnVolume(
     const kurir = await site.start()
     taken.push(await untilTaken(kurir, 3_001))
     await untilSettled(kurir)
-    expect([...new Set(await archive.digests())].sort()).toEqual(taken.map(digestOf).sort())
+    // One that was refused may arrive as well: its bytes were whole when the ledger had no room, and recovery takes them in.
+    const delivered = new Set(await archive.digests())
+    expect(taken.map(digestOf).filter((digest) => !delivered.has(digest))).toEqual([])
     expect(await kurir.stop()).toBe(0)
     expect(inLedger(site.dataDir, 'PRAGMA integrity_check')).toEqual(['ok'])
   },
