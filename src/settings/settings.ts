@@ -33,7 +33,7 @@ function readEntry(entry: SettingEntry<unknown>, environment: Environment) {
 }
 
 // Set by the launcher and by the tests, not read by the server.
-const NOT_SETTINGS = new Set(['KURIR_TEST_PEERS'])
+const NOT_SETTINGS = new Set(['KURIR_TEST_PEERS', 'KURIR_TEST_CORPUS', 'KURIR_COVERAGE_DIR'])
 
 /** A misspelt name would otherwise be a default that nobody asked for. */
 function unknownNames(environment: Environment): SettingProblem[] {

@@ -32,7 +32,7 @@ export interface SqliteLedgerOptions {
   readonly duplicateWindow?: Milliseconds
   /** How long admissions wait for each other when several are on their way. Default 5 ms. */
   readonly gatherWindow?: Milliseconds
-  /** From which size the write-ahead log is copied back without being asked. Default a 64th of the volume, 4 to 64 MB. */
+  /** From which size the write-ahead log is copied back without being asked. Default a 64th of the volume, 4 to 16 MB. */
   readonly walLimitBytes?: number
   /** Another folder of migrations, for tests. */
   readonly migrations?: string
@@ -103,14 +103,14 @@ function writerStart(options: SqliteLedgerOptions, signals: Int32Array): object 
 }
 
 /**
- * Copying the log back costs by the pages that differ, so a long log costs less an instance; a small volume has no room for
+ * A longer log is copied back more rarely, but senders wait longer when it is; a small volume has no room for
  * one.
  */
 function walLimitOn(directory: string): number {
   // That a directory is missing is for SQLite to say, which opens it next.
   if (!existsSync(directory)) return 4 * MEGABYTE
   const { blocks, bsize } = statfsSync(directory)
-  return Math.min(64 * MEGABYTE, Math.max(4 * MEGABYTE, Math.floor((blocks * bsize) / 64)))
+  return Math.min(16 * MEGABYTE, Math.max(4 * MEGABYTE, Math.floor((blocks * bsize) / 64)))
 }
 
 function ring(signals: Int32Array): void {
