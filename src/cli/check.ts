@@ -1,4 +1,4 @@
-import type { RuleProblem } from '../rules/rule-problem.ts'
+import { aligned } from './aligned.ts'
 import type { Command } from './command.ts'
 import { loadFolder } from './rules-in-folder.ts'
 
@@ -28,11 +28,4 @@ export const checkCommand: Command = {
     }
     return 0
   },
-}
-
-/** Every mistake with its sentence in one column. */
-function aligned(problems: readonly RuleProblem[]): readonly string[] {
-  const lines = problems.map(({ file, line, column, message }) => ({ where: `${file}:${line}:${column}`, message }))
-  const width = Math.max(...lines.map(({ where }) => where.length)) + 2
-  return lines.map(({ where, message }) => `${where.padEnd(width)}${message}`)
 }

@@ -1,4 +1,4 @@
-import { isDeepStrictEqual, parseArgs } from 'node:util'
+import { isDeepStrictEqual } from 'node:util'
 import { explain, type Step } from '../rules/decide.ts'
 import type { Decision, PlannedForward } from '../rules/decision.ts'
 import type { Facts } from '../rules/facts.ts'
@@ -6,6 +6,7 @@ import { viewOfHeader } from '../rules/header-view.ts'
 import { readSettings } from '../settings/settings.ts'
 import { type Command, type CommandContext, UsageError } from './command.ts'
 import { openDicomFile, scanFile } from './dicom-file.ts'
+import { optionsOf } from './options.ts'
 import { requireRules } from './rules-in-folder.ts'
 
 const OPTIONS = {
@@ -20,7 +21,7 @@ export const explainCommand: Command = {
   usage: '[--calling-ae AE] [--called-ae AE] [--peer ADDRESS] FILE…',
   sentence: 'what the rules would do with these files, and why',
   async run(args, context) {
-    const { values, positionals } = parseExplain(args)
+    const { values, positionals } = optionsOf(args, OPTIONS)
     if (positionals.length === 0) throw new UsageError('which file?')
     const ruleset = await requireRules(context.environment)
     const [ownTitle = ''] = readSettings(context.environment).aeTitles
@@ -48,14 +49,6 @@ export const explainCommand: Command = {
     }
     return readable ? 0 : 1
   },
-}
-
-function parseExplain(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError(Error.isError(error) ? error.message : 'unknown option')
-  }
 }
 
 function printExplanation({ decision, steps }: ReturnType<typeof explain>, context: CommandContext): void {

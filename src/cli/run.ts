@@ -9,11 +9,13 @@ import { sendCommand } from './send.ts'
 import { serveCommand } from './serve.ts'
 import { settingsCommand } from './settings.ts'
 import { statusCommand } from './status.ts'
+import { testCommand } from './test.ts'
 import { tokenCommand } from './token.ts'
 
 const COMMANDS: readonly Command[] = [
   serveCommand,
   checkCommand,
+  testCommand,
   explainCommand,
   echoCommand,
   sendCommand,

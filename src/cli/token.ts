@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import { parseArgs } from 'node:util'
 import { createToken } from '../admin/tokens.ts'
 import { LEDGER_FILE, NODE } from '../app/names.ts'
 import { systemClock } from '../base/clock.ts'
@@ -12,6 +11,7 @@ import { ROLES, type Role } from '../ledger/states.ts'
 import { readSettings } from '../settings/settings.ts'
 import type { Settings } from '../settings/table.ts'
 import { type Command, type CommandContext, UsageError } from './command.ts'
+import { optionsOf } from './options.ts'
 import { askRunning, findRunning } from './running.ts'
 
 const BY: Actor = { name: 'command line' }
@@ -23,7 +23,7 @@ export const tokenCommand: Command = {
   usage: 'create --name NAME --role ROLE… | list | revoke --name NAME',
   sentence: 'tokens for the admin listener',
   async run(args, context) {
-    const { values, positionals } = parseToken(args)
+    const { values, positionals } = optionsOf(args, OPTIONS)
     const settings = readSettings(context.environment)
     switch (positionals[0]) {
       case 'create':
@@ -36,14 +36,6 @@ export const tokenCommand: Command = {
         throw new UsageError('create, list or revoke?')
     }
   },
-}
-
-function parseToken(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError(Error.isError(error) ? error.message : 'unknown option')
-  }
 }
 
 function requireName(name: string | undefined): string {

@@ -39,9 +39,9 @@ export function explain(
 export function rehearse(
   ruleset: Ruleset,
   facts: Facts,
-): { readonly decision: Decision; readonly drafts: ReadonlyMap<string, Draft> } {
-  const walk = new Walk(ruleset, facts, false)
-  return { decision: walk.decision(), drafts: walk.drafts }
+): { readonly decision: Decision; readonly steps: readonly Step[]; readonly drafts: ReadonlyMap<string, Draft> } {
+  const walk = new Walk(ruleset, facts, true)
+  return { decision: walk.decision(), steps: walk.steps, drafts: walk.drafts }
 }
 
 /** A rewrite so far: the working copy, or why it cannot be. */

@@ -10,7 +10,7 @@ import { compileRules, type Rule, type RuleContext, type RuleList } from './rule
 import { casesShell, fileShell } from './rule-file.ts'
 import { type RuleProblem, sortProblems } from './rule-problem.ts'
 import { type RuleFile, readSource } from './rule-source.ts'
-import { type RuleTest, readTests, runTests } from './rule-test.ts'
+import { type RuleTest, readTests, runTests, type TestReport } from './rule-test.ts'
 import type { Ruleset } from './ruleset.ts'
 import type { RulePath, RuleValue } from './yaml-tree.ts'
 
@@ -21,12 +21,22 @@ export type LoadResult = { readonly ruleset: Ruleset } | { readonly problems: re
  * everything wrong in all of them comes back at once, in the order of the files.
  */
 export function loadRuleset(files: readonly RuleFile[], environment: Environment): LoadResult {
+  const tested = testRuleset(files, environment)
+  if ('problems' in tested) return tested
+  const { ruleset, report } = tested
+  return report.failures.length > 0 ? { problems: sortProblems(report.failures) } : { ruleset }
+}
+
+/** The same with what the tests said, for a ruleset that compiles. */
+export function testRuleset(
+  files: readonly RuleFile[],
+  environment: Environment,
+): { readonly ruleset: Ruleset; readonly report: TestReport } | { readonly problems: readonly RuleProblem[] } {
   const sorted = [...files].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
   const loading = new Loading(sorted, environment)
   const { ruleset, tests } = loading.compile()
   if (loading.problems.length > 0) return { problems: sortProblems(loading.problems) }
-  const failures = runTests(tests, ruleset)
-  return failures.length > 0 ? { problems: sortProblems(failures) } : { ruleset }
+  return { ruleset, report: runTests(tests, ruleset) }
 }
 
 /** SHA-256 over names and contents; the lengths in between keep two files from passing for one. */

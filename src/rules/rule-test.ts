@@ -11,6 +11,7 @@ import { compileMatch, matchSchema } from './match.ts'
 import { UNMATCHED } from './otherwise.ts'
 import type { Place } from './place.ts'
 import type { Lists } from './predicate.ts'
+import type { Rule } from './rule.ts'
 import type { RuleProblem } from './rule-problem.ts'
 import type { Ruleset } from './ruleset.ts'
 
@@ -102,25 +103,36 @@ function readExpectation(place: Place, context: TestContext): Expectation | unde
   return { forward: expect.forward, sends, held: expect.held, discarded: expect.discarded }
 }
 
-/** Runs the tests against the ruleset; each failure is a problem at its test, with what was expected and what came. */
-export function runTests(tests: readonly RuleTest[], ruleset: Ruleset): readonly RuleProblem[] {
-  return tests.flatMap((test) => {
-    const failures = runTest(test, ruleset)
-    if (failures.length === 0) return []
-    return [
-      {
-        file: test.file,
-        line: test.line,
-        column: test.column,
-        message: `The test "${test.name}" fails: ${failures.join('; ')}.`,
-      },
-    ]
-  })
+/** What the tests of all files said. */
+export interface TestReport {
+  readonly passed: number
+  /** One for each test that fails, at its place, with what was expected and what came. */
+  readonly failures: readonly RuleProblem[]
+  /** Rules that matched in no test, in the order of the list. */
+  readonly untouched: readonly Rule['ref'][]
 }
 
-/** What a test that fails has to say; empty when it passes. */
-export function runTest(test: RuleTest, ruleset: Ruleset): readonly string[] {
-  const { decision, drafts } = rehearse(test.wholeRuleset ? ruleset : onlyFile(ruleset, test.file), test.facts)
+/** Runs every test against the ruleset. */
+export function runTests(tests: readonly RuleTest[], ruleset: Ruleset): TestReport {
+  const touched = new Set<string>()
+  const failures = tests.flatMap((test) => {
+    const { file, line, column } = test
+    const said = runTest(test, ruleset, touched)
+    return said.length === 0
+      ? []
+      : [{ file, line, column, message: `The test "${test.name}" fails: ${said.join('; ')}.` }]
+  })
+  const untouched = ruleset.rules.flatMap(withChildren).filter(({ name }) => !touched.has(name))
+  return { passed: tests.length - failures.length, failures, untouched }
+}
+
+const withChildren = (rule: Rule): readonly Rule['ref'][] => [rule.ref, ...rule.rules.flatMap(withChildren)]
+
+/** What a test that fails has to say, empty when it passes; and which rules matched. */
+function runTest(test: RuleTest, ruleset: Ruleset, touched: Set<string>): readonly string[] {
+  const rehearsed = rehearse(test.wholeRuleset ? ruleset : onlyFile(ruleset, test.file), test.facts)
+  const { decision, drafts } = rehearsed
+  for (const { matched, rule } of rehearsed.steps) if (matched) touched.add(rule.name)
   const { expect } = test
   return [
     ...judgeForward(expect.forward, decision),
