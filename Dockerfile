@@ -23,7 +23,7 @@ COPY rules rules
 ENV NODE_ENV=production UV_THREADPOOL_SIZE=16 KURIR_DATA_DIR=/data
 USER node
 VOLUME ["/data"]
-EXPOSE 11112 4000
+EXPOSE 11112 8080 4000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.KURIR_ADMIN_PORT || 4000}/livez`).then((r) => { process.exitCode = r.ok ? 0 : 1 }, () => { process.exitCode = 1 })"]
 STOPSIGNAL SIGTERM

@@ -11,7 +11,7 @@ import { Health } from './app/health.ts'
 import { LEDGER_FILE, NODE, SPOOL_FOLDER } from './app/names.ts'
 import { rulesetSource } from './app/ruleset-source.ts'
 import { ownVersion } from './app/version.ts'
-import { systemClock } from './base/clock.ts'
+import { ms, systemClock } from './base/clock.ts'
 import { idsFrom } from './base/id.ts'
 import type { Log } from './base/log.ts'
 import { random } from './base/random.ts'
@@ -20,6 +20,7 @@ import type { AeTitle } from './dicom/ae-title.ts'
 import type { SopClassUid } from './dicom/uid.ts'
 import type { StoreHandler } from './dimse/handler.ts'
 import { createDimseServer } from './dimse/server.ts'
+import { createListener } from './http/listener.ts'
 import { CallerGate } from './ingest/caller-gate.ts'
 import { createDimseDoor } from './ingest/dimse-door.ts'
 import { lockDirectory } from './ledger/sqlite/directory-lock.ts'
@@ -43,6 +44,7 @@ export interface AppOptions {
 /** Where the doors ended up: what port 0 became. */
 export interface OpenPorts {
   readonly dicomPort: number
+  readonly httpPort: number
   readonly adminPort: number
 }
 
@@ -53,6 +55,11 @@ export interface App extends AsyncDisposable {
   /** Reads the rules again, as SIGHUP asks. */
   reload(): void
 }
+
+/** A body may take hours as long as it keeps coming, and an answer may be waited for. */
+const INTEGRATOR_LIMITS = { stream: ms(14_400_000), silence: ms(900_000) }
+/** Bytes of a body that is read whole. */
+const INTEGRATOR_BODY = 1_048_576
 
 const PLAYGROUND = fileURLToPath(new URL('../node_modules/.cache/kurir/playground', import.meta.url))
 
@@ -161,6 +168,13 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
     }),
   )
 
+  const integrators = unwinding.use(
+    createListener(
+      { host: settings.httpHost, port: settings.httpPort, bodyLimit: INTEGRATOR_BODY, correlation: 'callers' },
+      { clock, log, newId, limits: { ...INTEGRATOR_LIMITS, drain: settings.stopTimeout } },
+    ),
+  )
+
   const start = async (): Promise<OpenPorts> => {
     await recoverSpool({ store, ledger, log })
     await ensureAdminToken(ledger, dataDir)
@@ -170,11 +184,12 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
     rules.watch()
     const adminPort = await admin.listen()
     const dicomPort = await server.listen(settings.dicomHost, settings.dicomPort)
+    const httpPort = await integrators.listen()
     health.doorsOpen = true
-    const ready = { dicomPort, adminPort, pid: process.pid }
+    const ready = { dicomPort, httpPort, adminPort, pid: process.pid }
     await writeFile(inData('ready.json'), `${JSON.stringify(ready)}\n`)
     log.info('ready', { ...ready, version })
-    return { dicomPort, adminPort }
+    return { dicomPort, httpPort, adminPort }
   }
 
   const running = unwinding.move()
@@ -189,7 +204,7 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
       stopping.abort()
       // Both sides at once, so that stopping takes no longer than the slower. What still comes in is decided after a restart.
       const sent = planner[Symbol.asyncDispose]().then(() => dispatchers[Symbol.asyncDispose]())
-      await Promise.all([server.stop(), sent])
+      await Promise.all([server.stop(), integrators[Symbol.asyncDispose](), sent])
       await running.disposeAsync()
       log.info('stopped')
     },

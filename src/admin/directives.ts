@@ -1,9 +1,9 @@
 import { getDirective, MapperKind, mapSchema } from '@graphql-tools/utils'
 import { defaultFieldResolver, type GraphQLFieldConfig, type GraphQLSchema } from 'graphql'
+import { holds } from '../ledger/roles.ts'
 import { ROLES, type Role } from '../ledger/states.ts'
 import { forbidden } from './bad-input.ts'
 import type { AdminContext } from './context.ts'
-import { holds } from './roles.ts'
 
 type Field = GraphQLFieldConfig<unknown, AdminContext>
 

@@ -27,6 +27,7 @@ export const FAILURE_CODES = [
   'refused',
   'sqlite-too-old',
   'timeout',
+  'too-large',
   'unreadable',
 ] as const
 export type FailureCode = (typeof FAILURE_CODES)[number]

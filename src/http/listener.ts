@@ -16,6 +16,15 @@ export interface ListenerSettings {
   readonly port: number
   /** Bytes of a body that is read whole; a route that streams sets its own. */
   readonly bodyLimit: number
+  /** Whose `X-Correlation-ID` an answer carries: always ours (unless told), or the caller's where it sent a sane one. */
+  readonly correlation?: 'ours' | 'callers'
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A route that reads its body as it comes, for as long as `ListenerLimits.stream` allows. */
+    readonly streams?: boolean
+  }
 }
 
 /** Every wait has an end, every length a limit. */
@@ -24,6 +33,8 @@ export interface ListenerLimits {
   readonly headers: Milliseconds
   /** From the connection to the end of the body. */
   readonly request: Milliseconds
+  /** The same for a route that streams its body; such a route watches that its caller keeps sending. */
+  readonly stream: Milliseconds
   /** Without a byte in either direction while an answer is awaited. */
   readonly silence: Milliseconds
   /** Between two requests of one connection. */
@@ -41,6 +52,7 @@ export interface ListenerLimits {
 const LISTENER_LIMITS: ListenerLimits = {
   headers: ms(10_000),
   request: ms(60_000),
+  stream: ms(60_000),
   silence: ms(60_000),
   idle: ms(65_000),
   drain: ms(10_000),
@@ -71,16 +83,19 @@ export interface HttpListener extends AsyncDisposable {
 export function createListener(settings: ListenerSettings, deps: ListenerDeps): HttpListener {
   const limits = { ...LISTENER_LIMITS, ...deps.limits }
   const server = createFastify(settings, limits, deps)
-  traceRequests(server, deps, limits.linger)
+  traceRequests(server, deps, { linger: limits.linger, correlation: settings.correlation ?? 'ours' })
+  if (limits.stream > limits.request) limitBodies(server, deps.clock, limits.request)
   answerErrors(server, deps.log)
   const stopping = new AbortController()
   closeBehindAnswers(server, stopping.signal)
+  let drained: Promise<void> | undefined
   return {
     server,
     listen: () => listen(server, settings),
     [Symbol.asyncDispose]: () => {
       stopping.abort()
-      return drain(server, deps.clock, limits.drain)
+      drained ??= drain(server, deps.clock, limits.drain)
+      return drained
     },
   }
 }
@@ -89,6 +104,17 @@ export function createListener(settings: ListenerSettings, deps: ListenerDeps): 
 function closeBehindAnswers(server: FastifyInstance, stopping: AbortSignal): void {
   server.addHook('onSend', async (_request, reply) => {
     if (stopping.aborted) reply.header('connection', 'close')
+  })
+}
+
+/** Node knows one limit a port: where streams may last longer, every other body is held to its own. */
+function limitBodies(server: FastifyInstance, clock: Clock, limit: Milliseconds): void {
+  server.addHook('onRequest', async (request) => {
+    if (request.raw.complete || request.routeOptions.config.streams === true) return
+    const timer = clock.after(limit, () => {
+      if (!request.raw.complete) request.raw.socket.end(malformedAnswer('ERR_HTTP_REQUEST_TIMEOUT'))
+    })
+    request.raw.once('close', () => timer.cancel())
   })
 }
 
@@ -107,7 +133,7 @@ function createFastify(settings: ListenerSettings, limits: ListenerLimits, deps:
       const every = Math.max(100, Math.min(limits.headers, limits.request, 5_000) / 4)
       const http = createServer({ maxHeaderSize: limits.headerBytes, connectionsCheckingInterval: every }, handler)
       http.headersTimeout = limits.headers
-      http.requestTimeout = limits.request
+      http.requestTimeout = Math.max(limits.request, limits.stream)
       http.keepAliveTimeout = limits.idle
       http.maxConnections = limits.connections
       http.setTimeout(limits.silence)

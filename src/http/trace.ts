@@ -3,6 +3,11 @@ import { type Clock, elapsed, type Milliseconds, type Monotonic } from '../base/
 import type { Log } from '../base/log.ts'
 import { refuse } from './refusal.ts'
 
+interface TraceSettings {
+  readonly linger: Milliseconds
+  readonly correlation: 'ours' | 'callers'
+}
+
 interface TraceDeps {
   readonly clock: Clock
   readonly log: Log
@@ -12,11 +17,11 @@ interface TraceDeps {
  * Gives each request its correlation id and its line in the log. The line holds the route's pattern, never the address:
  * addresses carry UIDs and accession numbers.
  */
-export function traceRequests(server: FastifyInstance, deps: TraceDeps, linger: Milliseconds): void {
+export function traceRequests(server: FastifyInstance, deps: TraceDeps, settings: TraceSettings): void {
   const started = new WeakMap<FastifyRequest, Monotonic>()
   server.addHook('onRequest', async (request, reply) => {
     started.set(request, deps.clock.monotonic())
-    reply.header('x-correlation-id', request.id)
+    nameRequest(request, reply, settings.correlation)
     reply.header('x-content-type-options', 'nosniff')
     // RFC 9112 3.2: what is no host is answered 400, before anything builds an address of it.
     if (!URL.canParse(`http://${request.headers.host}/`)) return refuse(reply, 400)
@@ -28,8 +33,21 @@ export function traceRequests(server: FastifyInstance, deps: TraceDeps, linger: 
   })
   server.addHook('onResponse', async (request, reply) => {
     logAnswer(request, reply, started.get(request), deps)
-    if (!request.raw.complete) closeAfter(request, linger, deps.clock)
+    if (!request.raw.complete) closeAfter(request, settings.linger, deps.clock)
   })
+}
+
+// What a caller made up may be an accession number: it is given back and never logged (wall W11).
+const SANE_TOKEN = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/
+
+function nameRequest(request: FastifyRequest, reply: FastifyReply, correlation: 'ours' | 'callers'): void {
+  const theirs = correlation === 'callers' ? request.headers['x-correlation-id'] : undefined
+  if (typeof theirs !== 'string' || !SANE_TOKEN.test(theirs)) {
+    reply.header('x-correlation-id', request.id)
+    return
+  }
+  reply.header('x-correlation-id', theirs)
+  reply.header('x-request-id', request.id)
 }
 
 function logAnswer(request: FastifyRequest, reply: FastifyReply, from: Monotonic | undefined, deps: TraceDeps): void {

@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { buildSchema } from 'graphql'
-import { readToken } from '../../src/admin/access.ts'
 import { readSdl } from '../../src/admin/sdl.ts'
+import { readToken } from '../../src/http/bearer.ts'
 import { ROLES } from '../../src/ledger/states.ts'
 import { type AdminFixture, startAdmin } from './admin-fixture.ts'
 

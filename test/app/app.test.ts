@@ -67,6 +67,7 @@ test('an instance reaches its folder as it was sent, and the metrics have counte
   const kurir = stack.use(await startApp(folders))
   expect(JSON.parse(await readFile(path.join(folders.dataDir, 'ready.json'), 'utf8'))).toEqual({
     dicomPort: kurir.dicomPort,
+    httpPort: kurir.httpPort,
     adminPort: kurir.adminPort,
     pid: process.pid,
   })

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { ms, systemClock } from '../../src/base/clock.ts'
 import { idsFrom } from '../../src/base/id.ts'
+import { readBody } from '../../src/http/body-reader.ts'
 import { createListener, type HttpListener, type ListenerLimits } from '../../src/http/listener.ts'
 import { ReadableLog } from '../admin/admin-fixture.ts'
 
@@ -161,4 +162,46 @@ test('stopping waits no longer than its limit for one that hangs', async () => {
   await entered.promise
   await listener[Symbol.asyncDispose]()
   expect(await open).toBe('cut off')
+})
+
+test('a caller’s own correlation id is given back where the port says so, and only ours is logged', async () => {
+  const listener = createListener(
+    { host: '127.0.0.1', port: 0, bodyLimit: 1_000, correlation: 'callers' },
+    { clock: systemClock, log, newId: idsFrom(systemClock) },
+  )
+  stack.use(listener)
+  const url = `http://127.0.0.1:${await listener.listen()}`
+  const asked = await fetch(`${url}/nothing`, { headers: { 'x-correlation-id': 'CANARY-1' } })
+  expect(asked.headers.get('x-correlation-id')).toBe('CANARY-1')
+  expect(await asked.json()).toMatchObject({ correlation_id: 'CANARY-1' })
+  expect(await log.line('http-request-answered')).toMatchObject({ correlation: asked.headers.get('x-request-id') })
+  for (const odd of ['has spaces', 'x'.repeat(200), '']) {
+    const response = await fetch(`${url}/nothing`, { headers: { 'x-correlation-id': odd } })
+    expect(response.headers.get('x-correlation-id')).toMatch(/^[0-9a-f-]{36}$/)
+  }
+  expect(log.text()).not.toContain('CANARY')
+})
+
+test('where streams may take long, any other body is still held to its limit', async () => {
+  const { port } = await start(
+    ({ server }) => {
+      server.post('/short', () => 'read')
+      server.addContentTypeParser('application/x', (_request, _body, done) => done(null))
+      server.post('/long', { config: { streams: true } }, async (request) => {
+        for await (const slice of readBody(request.raw, systemClock)) String(slice)
+        return 'streamed'
+      })
+    },
+    { request: ms(150), stream: ms(60_000) },
+  )
+  const begin = (path: string, type: string): Socket => {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nContent-Length: 4\r\n`)
+    socket.write('Connection: close\r\n\r\n[1')
+    return socket
+  }
+  const long = begin('/long', 'application/x')
+  expect(await said(begin('/short', 'application/json'))).toContain('HTTP/1.1 408')
+  long.write('2]')
+  expect(await said(long)).toContain('streamed')
 })

@@ -40,6 +40,8 @@ export async function siteFolders(
     environment: {
       KURIR_DICOM_HOST: '127.0.0.1',
       KURIR_DICOM_PORT: '0',
+      KURIR_HTTP_HOST: '127.0.0.1',
+      KURIR_HTTP_PORT: '0',
       KURIR_ADMIN_PORT: '0',
       KURIR_DATA_DIR: dataDir,
       KURIR_RULES_DIR: rulesDir,
@@ -57,6 +59,7 @@ export interface RunningApp extends AsyncDisposable {
   readonly log: ReadableLog
   readonly dataDir: string
   readonly dicomPort: number
+  readonly httpPort: number
   readonly adminPort: number
   /** As its administrator. */
   ask<Data>(query: string, variables?: Readonly<Record<string, unknown>>): Promise<Data>

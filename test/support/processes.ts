@@ -86,6 +86,7 @@ export type LogLine = Readonly<Record<string, unknown>>
 export interface KurirProcess extends AsyncDisposable {
   readonly child: ChildProcess
   readonly dicomPort: number
+  readonly httpPort: number
   readonly adminPort: number
   readonly dataDir: string
   /** Every line it logged so far, parsed. */
@@ -152,6 +153,7 @@ export async function startKurir(options: KurirOptions): Promise<KurirProcess> {
     logged,
     dataDir: options.dataDir,
     dicomPort: Number(ready['dicomPort']),
+    httpPort: Number(ready['httpPort']),
     adminPort: Number(ready['adminPort']),
     kill: () => endKurir(child, pid, 'SIGKILL'),
     stop: async () => {
@@ -169,6 +171,8 @@ function kurirEnvironment(options: KurirOptions): NodeJS.ProcessEnv {
     UV_THREADPOOL_SIZE: '16',
     KURIR_DICOM_HOST: '127.0.0.1',
     KURIR_DICOM_PORT: '0',
+    KURIR_HTTP_HOST: '127.0.0.1',
+    KURIR_HTTP_PORT: '0',
     KURIR_ADMIN_PORT: '0',
     KURIR_DATA_DIR: options.dataDir,
     KURIR_RULES_DIR: options.rulesDir,

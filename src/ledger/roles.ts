@@ -1,4 +1,4 @@
-import type { Role } from '../ledger/states.ts'
+import type { Role } from './states.ts'
 
 // Everything a role brings with it beside itself.
 const INCLUDED: Readonly<Record<Role, readonly Role[]>> = {

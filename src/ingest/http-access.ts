@@ -1,0 +1,34 @@
+import { requireGrant } from '../http/access.ts'
+import type { HttpRequest } from '../http/listener.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { holds } from '../ledger/roles.ts'
+import type { Role } from '../ledger/states.ts'
+
+/** Who calls the integrators' port: a token, or an address that the rules let in without one. */
+export interface HttpCaller {
+  readonly name: string
+  readonly roles: readonly Role[]
+}
+
+/** Who calls, by request; empty for a request that `requireHttpRole` has not let in. */
+export type HttpCallers = WeakMap<HttpRequest, HttpCaller>
+
+export interface HttpAccessDeps {
+  readonly ledger: Pick<Ledger, 'tokenGrant'>
+  /** What the rules in force grant to an address without a token. */
+  readonly callerAt?: (peer: string) => HttpCaller | undefined
+}
+
+/** A hook for `onRequest`: 401 for a caller who is not known, 403 for one without the role. A wrong token is no token. */
+export function requireHttpRole({ ledger, callerAt }: HttpAccessDeps, role: Role, callers: HttpCallers) {
+  return requireGrant<HttpCaller>(
+    {
+      grantOf: async (token, peer) => {
+        const grant = token === undefined ? undefined : await ledger.tokenGrant(token)
+        return grant ?? callerAt?.(peer)
+      },
+      allows: (caller) => holds(caller.roles, role),
+    },
+    callers,
+  )
+}
