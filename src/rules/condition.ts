@@ -39,6 +39,7 @@ export class Values {
 
 function readValues(name: Name, facts: Facts): readonly string[] {
   if (name.kind === 'ours') return ourValues(name.name, facts)
+  if (name.kind !== 'attribute') return []
   const { header } = facts
   const vr = name.isPrivate ? (header.vr(name.path) ?? name.vr) : name.vr
   // Bytes and sequences have no text to compare; that they are there is all that can be asked.

@@ -1,3 +1,4 @@
+import { amendedView, readAmendments } from './amendment.ts'
 import { because, holds, Values } from './condition.ts'
 import type { Decision, PlannedDiscard, PlannedForward, PlannedHold, RuleRef } from './decision.ts'
 import { Draft } from './draft.ts'
@@ -62,12 +63,15 @@ class Walk {
   constructor(ruleset: Ruleset, facts: Facts, tracing: boolean) {
     this.#ruleset = ruleset
     this.#facts = facts
-    this.#values = new Values(facts)
+    const { amendments = [] } = facts
+    this.#values = new Values(
+      amendments.length === 0 ? facts : { ...facts, header: amendedView(facts.header, amendments) },
+    )
     this.#tracing = tracing
   }
 
   decision(): Decision {
-    this.#list(this.#ruleset.rules, { draft: new Draft(this.#facts) }, 0)
+    this.#list(this.#ruleset.rules, { draft: receivedDraft(this.#facts) }, 0)
     if (this.#forwards.size + this.#holds.length + this.#discards.length === 0) {
       const { kind, reason } = this.#ruleset.otherwise
       ;(kind === 'hold' ? this.#holds : this.#discards).push({ rule: null, reason })
@@ -77,6 +81,10 @@ class Walk {
       forwards: [...this.#forwards.values()],
       holds: this.#holds,
       discards: this.#discards,
+      asks: [],
+      waits: [],
+      asked: [],
+      awaitsStudy: false,
     }
   }
 
@@ -126,6 +134,7 @@ class Walk {
         changes,
         sopInstanceUid,
         urgent: this.#isUrgent(destination),
+        with: {},
       })
     } else if (sameEdits(before.edits, edits)) {
       this.#forwards.set(destination, { ...before, rules: [...before.rules, ref] })
@@ -159,6 +168,16 @@ class Walk {
       stopped: matched && rule.stop,
     })
   }
+}
+
+/** The working copy before any rule: what was received, with its amendments, which leave with every delivery. */
+function receivedDraft(facts: Facts): Draft {
+  const draft = new Draft(facts)
+  for (const { name, values } of readAmendments(facts.amendments ?? [])) {
+    if (values === null) draft.remove(name, 'amend')
+    else draft.set(name, values, 'amend')
+  }
+  return draft
 }
 
 /** The rule's verbs after those it inherited, on a working copy of its own. */

@@ -1,6 +1,6 @@
 import { type AttributePath, formatTag } from '../dicom/attribute-path.ts'
 import type { Facts, HeaderView } from './facts.ts'
-import { type AttributeName, comparable, type Name, ourValues } from './name.ts'
+import { type AnswerName, type AttributeName, comparable, type Name, ourValues } from './name.ts'
 
 /** What a rewrite made of one element so far. */
 export interface Drafted {
@@ -14,31 +14,37 @@ export interface Drafted {
   readonly asReceived: boolean
 }
 
+/** What stands around an instance for a rule: the answers to the lookups around it, and its study. */
+export type Around = (name: AnswerName | (Name & { readonly kind: 'study' })) => readonly string[]
+
 /** The working copy of a rewrite: what the verbs changed, over the header as received. */
 export class Draft {
   readonly facts: Facts
   readonly #drafted: Map<string, Drafted>
+  readonly #around: Around
 
-  constructor(facts: Facts, drafted: ReadonlyMap<string, Drafted> = new Map()) {
+  constructor(facts: Facts, drafted: ReadonlyMap<string, Drafted> = new Map(), around: Around = () => []) {
     this.facts = facts
     this.#drafted = new Map(drafted)
+    this.#around = around
   }
 
   /** A copy that goes its own way: a child's verbs never reach its parent or siblings. */
-  fork(): Draft {
-    return new Draft(this.facts, this.#drafted)
+  fork(around: Around = this.#around): Draft {
+    return new Draft(this.facts, this.#drafted, around)
   }
 
   /** The values as they stand now, raw; of a name of ours its text. */
   values(name: Name): readonly string[] {
     if (name.kind === 'ours') return ourValues(name.name, this.facts).slice(0, 1)
+    if (name.kind !== 'attribute') return this.#around(name)
     const drafted = this.#drafted.get(keyOf(name.path))
     return drafted === undefined ? (this.facts.header.values(name.path) ?? []) : (drafted.values ?? [])
   }
 
   /** The values as rules compare them. */
   comparables(name: Name): readonly string[] {
-    if (name.kind === 'ours') return this.values(name)
+    if (name.kind !== 'attribute') return this.values(name)
     return this.values(name).map((value) => comparable(value, this.vr(name)))
   }
 

@@ -30,6 +30,23 @@ export interface HeaderView {
   texts(): readonly TextElement[]
 }
 
+/** What a service said to a question: values that are empty are as good as none. Holds patient data. */
+export interface Answer {
+  readonly found: boolean
+  readonly fields: Readonly<Record<string, string>>
+}
+
+/** The answers that are there, by `Ask.key`. */
+export type Answers = ReadonlyMap<string, Answer>
+
+/** A recorded correction of one attribute: what a person, a request or an order says in place of what was received. */
+export interface Amendment {
+  /** A keyword, a tag or a path: `PatientID`, `(0010,0020)`, `RequestAttributesSequence[0].ScheduledProcedureStepID`. */
+  readonly name: string
+  /** Text, several values parted by a backslash; empty: no value; null: the element is taken out. */
+  readonly value: string | null
+}
+
 /** All that a rule may look at at the instance moment. */
 export interface Facts {
   readonly callingAe: string
@@ -42,5 +59,9 @@ export interface Facts {
   readonly sopInstanceUid: string
   /** As received. */
   readonly transferSyntax: string
+  /** As received. */
   readonly header: HeaderView
+  /** Later ones win. `match` sees them, and they leave with the instance. */
+  readonly amendments?: readonly Amendment[]
+  readonly answers?: Answers
 }

@@ -10,7 +10,7 @@ import { isSopClassKeyword, sopClassUid } from './sop-class.ts'
 /** What a test or an operator says of an instance: names with their values. */
 export type Given = ReadonlyMap<string, readonly string[]>
 
-const USUAL: Omit<Facts, 'header' | 'sopInstanceUid'> = {
+const USUAL: Omit<Facts, 'header' | 'sopInstanceUid' | 'amendments' | 'answers'> = {
   callingAe: 'ANY-SCU',
   calledAe: 'KURIR',
   peer: '127.0.0.1',
@@ -33,7 +33,7 @@ export function factsOf(given: Given): Facts | { readonly problems: ReadonlyMap<
     const name = parseName(text)
     if ('problem' in name) problems.set(text, name.problem)
     else if (name.kind === 'attribute') attributes.set(keyOf(name.path), { name, values: splitValues(name, values) })
-    else ours[FIELDS[name.name]] = uidOf(name.name, values[0] ?? '')
+    else if (name.kind === 'ours') ours[FIELDS[name.name]] = uidOf(name.name, values[0] ?? '')
   }
   if (problems.size > 0) return { problems }
   const header = new GivenHeader(attributes)

@@ -79,7 +79,7 @@ class Loading {
     const destinations = this.#destinations({ lists, slots })
     // A destination with a mistake of its own is still there for those who name it.
     const named = new Set(this.#roots.flatMap((place) => Object.keys(place.at('destinations').map() ?? {})))
-    const rules = this.#rules({ lists, maps, slots, destinations: named, names: new Map() })
+    const rules = this.#rules({ lists, maps, keys: new Set(), slots, destinations: named, names: new Map() })
     const { callers, callersNotConfigured } = this.#callers()
     const otherwise = this.#otherwise()
     const tests = [...this.#roots, ...this.#cases].flatMap((place) =>

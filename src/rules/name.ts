@@ -2,16 +2,21 @@ import { type AttributePath, type PathStep, parseTag } from '../dicom/attribute-
 import { implicitVr, isPrivate, lookUpKeyword, lookUpTag, suggestKeyword } from '../dicom/dictionary.ts'
 import { transferSyntaxOf } from '../dicom/transfer-syntax.ts'
 import type { Facts } from './facts.ts'
-import { laterWord } from './later.ts'
 import { sopClassKeyword } from './sop-class.ts'
 import { didYouMean } from './suggestion.ts'
 
 const OUR_NAMES = ['calling_ae', 'called_ae', 'peer', 'door', 'sop_class', 'transfer_syntax'] as const
 type OurName = (typeof OUR_NAMES)[number]
 
+/** Facts about a whole study, for the study moment. */
+const STUDY_NAMES = ['modalities', 'series_count', 'instance_count', 'settled_by'] as const
+export type StudyName = (typeof STUDY_NAMES)[number]
+
 /** What a NAME of the rules language stands for: something of ours, or an attribute. */
 export type Name =
   | { readonly kind: 'ours'; readonly text: string; readonly name: OurName }
+  | { readonly kind: 'study'; readonly text: string; readonly name: StudyName }
+  | AnswerName
   | {
       readonly kind: 'attribute'
       readonly text: string
@@ -22,20 +27,53 @@ export type Name =
       readonly isPrivate: boolean
     }
 export type AttributeName = Name & { readonly kind: 'attribute' }
+/** `order.patient_id`: a field of the answer to the lookup `order`; `found` is always there. */
+export interface AnswerName {
+  readonly kind: 'answer'
+  readonly text: string
+  readonly alias: string
+  readonly field: string
+}
+
+/** Which names that are not attributes may stand at a place of a rule. */
+export interface NameScope {
+  readonly moment: 'instance' | 'study'
+  /** The lookups around it with the fields of their answers; undefined where these are not known. */
+  readonly aliases: ReadonlyMap<string, ReadonlySet<string> | undefined>
+}
 
 type Refused = { readonly problem: string }
 
 /** Reads `Modality`, `RequestAttributesSequence.ScheduledProcedureStepID`, `…Sequence[0].X`, `(0009,1001)`, `calling_ae`. */
-export function parseName(text: string): Name | Refused {
+export function parseName(text: string, scope: NameScope = INSTANCE_SCOPE): Name | Refused {
   if (isOurs(text)) return { kind: 'ours', text, name: text }
-  const later = laterWord(text)
-  if (later !== undefined) return { problem: later }
-  if (/^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$/.test(text))
-    return { problem: `This version does not have lookups yet (${text}).` }
+  if (isStudyName(text)) {
+    if (scope.moment === 'study') return { kind: 'study', text, name: text }
+    return { problem: `${text} is a fact about a whole study; only a rule with "on: study" has it.` }
+  }
+  const answer = ANSWER.exec(text)
+  if (answer !== null) return parseAnswer(text, answer[1] ?? '', answer[2] ?? '', scope)
   if (/^[a-z]/.test(text)) return { problem: sayUnknown(text) }
   return parseAttribute(text)
 }
 
+/** At the instance moment, outside of any lookup. */
+export const INSTANCE_SCOPE: NameScope = { moment: 'instance', aliases: new Map() }
+
+const ANSWER = /^([a-z][a-z0-9_]*)\.([a-z][a-z0-9_]*)$/
+
+function parseAnswer(text: string, alias: string, field: string, { aliases }: NameScope): Name | Refused {
+  if (!aliases.has(alias)) {
+    const known = [...aliases.keys()].sort()
+    const hint = known.length === 0 ? ' There is none.' : ` There are: ${known.join(', ')}.`
+    return { problem: `No lookup ${alias} around this.${hint}` }
+  }
+  const fields = aliases.get(alias)
+  if (field === 'found' || fields === undefined || fields.has(field)) return { kind: 'answer', text, alias, field }
+  return { problem: `The answer ${alias} has no ${field}. There are: ${['found', ...[...fields].sort()].join(', ')}.` }
+}
+
+const isStudyName = (text: string): text is StudyName => STUDY_NAMES.some((name) => name === text)
 const isOurs = (text: string): text is OurName => OUR_NAMES.some((name) => name === text)
 
 function sayUnknown(text: string): string {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { lookUpKeyword } from '../dicom/dictionary.ts'
 import { isOneValue } from '../dicom/vr.ts'
-import { type AttributeName, type Name, parseName } from './name.ts'
+import { type AttributeName, type Name, type NameScope, parseName } from './name.ts'
 import { compilePattern, isPattern } from './pattern.ts'
 import type { Place } from './place.ts'
 import { compileTemplate, leastLength, literalOf, type Template } from './template.ts'
@@ -10,6 +10,14 @@ import { longestOf, unfit } from './vr-limit.ts'
 
 /** The maps of all files by name. */
 export type Maps = ReadonlyMap<string, ReadonlyMap<string, string>>
+
+/** What stands around a rewrite. */
+export interface VerbContext {
+  readonly maps: Maps
+  readonly scope: NameScope
+  /** The names under `keys:` of all files. */
+  readonly keys: ReadonlySet<string>
+}
 
 const templates = z.record(z.string(), z.string())
 const names = z.array(z.string()).min(1)
@@ -42,7 +50,7 @@ const TEMPLATE_VERBS = ['set', 'set_if_missing', 'prefix', 'suffix', 'append'] a
 type TemplateVerb = (typeof TEMPLATE_VERBS)[number]
 
 /** The verbs of one rewrite entry; what is wrong is reported and left out. */
-export function compileVerbs(place: Place, maps: Maps): readonly Verb[] {
+export function compileVerbs(place: Place, context: VerbContext): readonly Verb[] {
   const entry = place.read(verbSchema)
   if (entry === undefined) return []
   const verbs = Object.keys(entry)
@@ -58,7 +66,9 @@ export function compileVerbs(place: Place, maps: Maps): readonly Verb[] {
   const inside = place.at(verb)
   const templateVerb = TEMPLATE_VERBS.find((known) => known === verb)
   if (templateVerb !== undefined)
-    return inside.entries().flatMap(([name, template]) => compileTemplateVerb(templateVerb, name, template) ?? [])
+    return inside
+      .entries()
+      .flatMap(([name, template]) => compileTemplateVerb(templateVerb, name, template, context.scope) ?? [])
   if (verb === 'remove' || verb === 'empty') {
     return inside.items().flatMap((item) => {
       const what = readWhat(item, verb)
@@ -66,13 +76,17 @@ export function compileVerbs(place: Place, maps: Maps): readonly Verb[] {
     })
   }
   const single =
-    verb === 'copy' ? compileCopy(inside) : verb === 'replace' ? compileReplace(inside) : compileMap(inside, maps)
+    verb === 'copy'
+      ? compileCopy(inside, context.scope)
+      : verb === 'replace'
+        ? compileReplace(inside, context.scope)
+        : compileMap(inside, context.maps)
   return single === undefined ? [] : [single]
 }
 
-function compileTemplateVerb(verb: TemplateVerb, text: string, place: Place): Verb | undefined {
+function compileTemplateVerb(verb: TemplateVerb, text: string, place: Place, scope: NameScope): Verb | undefined {
   const name = readTarget(place, text, true)
-  const template = compileTemplate(place)
+  const template = compileTemplate(place, scope)
   if (name === undefined || template === undefined) return undefined
   const fault = literalFault(verb, name, template)
   if (fault !== undefined) return place.report(fault)
@@ -100,32 +114,32 @@ function literalFault(verb: TemplateVerb, name: AttributeName, template: Templat
   return fault === undefined ? undefined : `The literal for ${name.text} ${fault}.`
 }
 
-function compileCopy(place: Place): Verb | undefined {
-  const from = readSource(place.at('from'))
+function compileCopy(place: Place, scope: NameScope): Verb | undefined {
+  const from = readSource(place.at('from'), scope)
   const to = readTarget(place.at('to'), place.at('to').text() ?? '', false)
   return from === undefined || to === undefined ? undefined : { verb: 'copy', from, to }
 }
 
-function readSource(place: Place): Name | undefined {
-  const name = parseName(place.text() ?? '')
+function readSource(place: Place, scope: NameScope): Name | undefined {
+  const name = parseName(place.text() ?? '', scope)
   if ('problem' in name) return place.report(name.problem)
   if (name.kind === 'attribute' && WORDLESS.has(name.vr))
     return place.report(`${name.text} is ${name.vr}; only text and numbers are copied.`)
   return name
 }
 
-function compileReplace(place: Place): Verb | undefined {
+function compileReplace(place: Place, scope: NameScope): Verb | undefined {
   const target = readTarget(place.at('in'), place.at('in').text() ?? '', false)
   const pattern = compilePattern((place.at('pattern').text() ?? '').normalize('NFC'))
   if (!isPattern(pattern)) return place.at('pattern').report(pattern.problem)
-  const replacement = readReplacement(place.at('with'), pattern.groupCount())
+  const replacement = readReplacement(place.at('with'), pattern.groupCount(), scope)
   if (target === undefined || replacement === undefined) return undefined
   return { verb: 'replace', in: target, pattern, with: replacement }
 }
 
 /** `$1` to `$9` are groups of the pattern, `$$` is a dollar; the rest is a template. */
-function readReplacement(place: Place, groups: number): Replacement | undefined {
-  const template = compileTemplate(place)
+function readReplacement(place: Place, groups: number, scope: NameScope): Replacement | undefined {
+  const template = compileTemplate(place, scope)
   if (template === undefined) return undefined
   const parts: (string | number | { template: Template })[] = []
   for (const part of template) {

@@ -3,6 +3,7 @@ import type { Condition, Slots } from './condition.ts'
 import type { RuleRef } from './decision.ts'
 import { nameField, yesField } from './field.ts'
 import { compileMatch, matchSchema } from './match.ts'
+import { INSTANCE_SCOPE } from './name.ts'
 import type { Place } from './place.ts'
 import type { Lists } from './predicate.ts'
 import { compileVerbs, type Maps, verbSchema } from './rewrite.ts'
@@ -24,6 +25,8 @@ export interface Rule {
 export interface RuleContext {
   readonly lists: Lists
   readonly maps: Maps
+  /** The names under `keys:` of all files. */
+  readonly keys: ReadonlySet<string>
   readonly slots: Slots
   readonly destinations: ReadonlySet<string>
   /** Where each rule's name was used first. */
@@ -120,7 +123,9 @@ function registerName(place: Place, name: string, context: RuleContext): void {
 
 function compileRewrite(place: Place, context: RuleContext): readonly Verb[] {
   if (place.value === undefined || place.read(listSchema) === undefined) return []
-  return place.items().flatMap((item) => compileVerbs(item, context.maps))
+  return place
+    .items()
+    .flatMap((item) => compileVerbs(item, { maps: context.maps, scope: INSTANCE_SCOPE, keys: context.keys }))
 }
 
 function compileForward(place: Place, context: RuleContext): readonly string[] {

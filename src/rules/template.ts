@@ -1,6 +1,6 @@
 import type { Draft } from './draft.ts'
 import { variablesIn } from './environment.ts'
-import { type Name, parseName } from './name.ts'
+import { type Name, type NameScope, parseName } from './name.ts'
 import type { Place } from './place.ts'
 
 /** RULES.md 2: text with `{NAME}`; `{{` and `}}` are braces. */
@@ -12,7 +12,7 @@ export type Filled = { readonly text: string } | { readonly hold: string } | und
 const PARTS = /\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+/g
 
 /** The template at a place, or undefined after reporting what is wrong with it. */
-export function compileTemplate(place: Place): Template | undefined {
+export function compileTemplate(place: Place, scope: NameScope): Template | undefined {
   const parts: (string | Name)[] = []
   // Refused where the whole file is looked through; not to be taken for a template with a dollar before it.
   if (variablesIn(place.text() ?? '').length > 0) return undefined
@@ -23,7 +23,7 @@ export function compileTemplate(place: Place): Template | undefined {
       return place.report('A brace has no partner; a brace itself is written twice.')
     else if (inside === undefined) parts.push(part)
     else {
-      const name = parseName(inside.trim())
+      const name = parseName(inside.trim(), scope)
       if ('problem' in name) return place.report(name.problem)
       if (name.kind === 'attribute' && UNWRITABLE.has(name.vr) && !name.isPrivate) {
         return place.report(`${name.text} is ${name.vr}; it has no text to put here.`)
@@ -55,6 +55,8 @@ export function fill(template: Template, draft: Draft): Filled {
     const values = new Set(draft.comparables(part).filter((value) => value !== ''))
     if (values.size > 1) return { hold: `${part.text} has several different values` }
     const [value] = values
+    // The rule was written for an answer that says it (RULES.md 3.6).
+    if (value === undefined && part.kind === 'answer') return { hold: `${part.text} has no value` }
     if (value === undefined) return undefined
     if (value.includes('\\')) return { hold: `the value of ${part.text} contains a backslash` }
     text += value

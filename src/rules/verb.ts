@@ -115,7 +115,7 @@ function orphaned(name: AttributeName, draft: Draft): string | undefined {
 }
 
 function copy(from: Name, to: AttributeName, draft: Draft): string | undefined {
-  if (!draft.isPresent(from)) return undefined
+  if (!draft.isPresent(from)) return from.kind === 'answer' ? `${from.text} has no value` : undefined
   const orphan = orphaned(to, draft)
   if (orphan !== undefined) return orphan
   const sameVr = from.kind === 'attribute' && draft.vr(from) === draft.vr(to)

@@ -121,7 +121,16 @@ test('each instance is decided by the ruleset in force then', async () => {
   expect(new Set(batches.flat().map(({ rulesetDigest }) => rulesetDigest)).size).toBe(2)
 })
 
-const nothing: Decision = { rulesetDigest: 'x', forwards: [], holds: [], discards: [] }
+const nothing: Decision = {
+  rulesetDigest: 'x',
+  forwards: [],
+  holds: [],
+  discards: [],
+  asks: [],
+  waits: [],
+  asked: [],
+  awaitsStudy: false,
+}
 const forward = {
   destination: 'archive',
   rules: [],
@@ -129,6 +138,7 @@ const forward = {
   changes: [],
   sopInstanceUid: '2.25.1',
   urgent: true,
+  with: {},
 }
 
 test('a discard counts only when nothing else wants the instance', () => {
