@@ -1,5 +1,5 @@
 import type { Instant, Milliseconds } from '../base/clock.ts'
-import type { AttributeChange } from '../dicom/resolved-edit.ts'
+import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import type { RuleRef } from '../rules/decision.ts'
 import type { BlobRef } from './blob-ref.ts'
 import type { AttemptId, DeliveryId, InstanceId, ObligationId } from './ids.ts'
@@ -141,6 +141,36 @@ export interface AuditSelection {
   readonly subjectId?: string
 }
 
+/** One thing that was decided of an instance. */
+export interface PastObligation {
+  readonly kind: ObligationKind
+  readonly reason: string | null
+  /** Of a delivery; null for the others. */
+  readonly destination: string | null
+  /** Those that asked for it; empty where no rule did. */
+  readonly rules: readonly RuleRef[]
+  /** What was changed on the way; empty for the others. */
+  readonly edits: readonly ResolvedEdit[]
+}
+
+/** A past instance and what was decided of it, in the order in which it was. */
+export interface PastDecision {
+  readonly id: InstanceId
+  readonly reception: Reception
+  readonly identity: InstanceIdentity
+  /** The packed header as received. */
+  readonly header: Uint8Array
+  /** False while it waits for its first decision or for another one. */
+  readonly isDecided: boolean
+  readonly obligations: readonly PastObligation[]
+}
+
+/** Studies are taken whole when something came for them in the span: from `since` on, before `before`. */
+export interface PastSpan {
+  readonly since: Instant
+  readonly before: Instant
+}
+
 /** How many obligations stand in each state; their sum is all that were ever made and are still on record (wall W6). */
 export type ObligationCounts = Readonly<Record<ObligationState, number>> & {
   /** Admitted and not decided yet. */
@@ -168,6 +198,15 @@ export interface LedgerViews {
   attempt(id: AttemptId): Promise<AttemptRow | undefined>
   auditEvents(selection: AuditSelection, page: PageRequest): Promise<Page<AuditRow>>
   auditEvent(node: string, sequence: number): Promise<AuditRow | undefined>
+  /**
+   * Readable instances with what was decided of them, study by study in the order in which studies were last added to, then
+   * those of no study; at most `limit` (1,000 at most). `next` goes on behind the page; null at the end.
+   */
+  pastDecisions(
+    span: PastSpan,
+    limit: number,
+    after?: string,
+  ): Promise<{ readonly rows: readonly PastDecision[]; readonly next: string | null }>
   queueDepth(destination: string): Promise<QueueDepth>
   /** Every destination that has ever been owed something or has a condition. */
   conditions(): Promise<readonly DestinationCondition[]>

@@ -650,6 +650,56 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
       expect(await ledger.views.deliveryCount({}, 2)).toBeUndefined()
     })
 
+    test('past decisions come study by study, whole, in pages of any size, with what was owed and why', async () => {
+      const at = ledger.now()
+      const [early, late] = [instant(at - 5_000), instant(at - 1_000)]
+      const edits = [
+        { verb: 'set', path: [{ tag: tagOf(0x0010, 0x0020) }], vr: 'LO', value: Buffer.from('X1') },
+      ] as const
+      const b1 = await planned({ study: '2.25.8', uid: '2.25.81', at: early }, forward('pacs', { edits }))
+      const hold = { kind: 'HOLD', rule: null, reason: 'unmatched' } as const
+      const qa = { name: 'qa', file: 'r.yaml', line: 1, rulesetDigest: 'r1' }
+      const a1 = await admitted({ study: '2.25.7', uid: '2.25.71', at: early })
+      const b2 = await admitted({ study: '2.25.8', uid: '2.25.82', at: late })
+      await planOf(b2, hold)
+      const alone = await admitted({ study: null, uid: '2.25.91', at: late })
+      await planOf(alone, { kind: 'DISCARD', rule: qa, reason: 'phantom' })
+      await planned({ study: '2.25.9', uid: '2.25.99', at: at })
+      await admitted({ study: '2.25.8', unreadable: 'torn', at: late })
+      const span = { since: early, before: at }
+      const ids = [a1, b1.instance, b2, alone]
+      for (const limit of [1, 2, 3, 100]) {
+        const found: Awaited<ReturnType<typeof ledger.views.pastDecisions>>['rows'][number][] = []
+        let after: string | null | undefined
+        while (after !== null) {
+          const page = await ledger.views.pastDecisions(span, limit, after)
+          expect(page.rows.length).toBeLessThanOrEqual(limit)
+          found.push(...page.rows)
+          after = page.next
+        }
+        expect(found.map(({ id }) => id)).toEqual(ids)
+        expect(found.map(({ isDecided }) => isDecided)).toEqual([false, true, true, true])
+        expect(
+          found.map(({ obligations }) => obligations.map((owed) => [owed.kind, owed.destination, owed.reason])),
+        ).toEqual([[], [['DELIVER', 'pacs', null]], [['HOLD', null, 'unmatched']], [['DISCARD', null, 'phantom']]])
+        expect(found[1]?.obligations[0]?.edits).toMatchObject([{ verb: 'set', vr: 'LO' }])
+        expect(found.map(({ obligations }) => obligations[0]?.rules.map((rule) => rule.name))).toEqual([
+          undefined,
+          ['to-archive'],
+          [],
+          ['qa'],
+        ])
+        expect(found[0]?.header).toHaveLength(3)
+      }
+      expect((await ledger.views.pastDecisions({ since: at, before: at }, 10)).rows).toEqual([])
+      await expect(ledger.views.pastDecisions(span, 10, 'x')).rejects.toThrow(KurirError)
+
+      await ledger.instanceReplan(b2, BY)
+      const again = await ledger.views.pastDecisions({ since: late, before: at }, 10)
+      const replanned = again.rows.find(({ id }) => id === b2)
+      expect([replanned?.isDecided, replanned?.obligations]).toEqual([false, []])
+    })
+
     test('single rows are found by id, or not', async () => {
       const { instance, delivery } = await planned()
       const [obligation] = await ledger.views.obligations(instance)

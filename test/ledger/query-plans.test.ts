@@ -15,6 +15,7 @@ import * as plan from '../../src/ledger/sqlite/plan-verbs.ts'
 import * as deliveries from '../../src/ledger/sqlite/read-deliveries.ts'
 import * as instances from '../../src/ledger/sqlite/read-instances.ts'
 import * as readKeep from '../../src/ledger/sqlite/read-keep.ts'
+import * as past from '../../src/ledger/sqlite/read-past.ts'
 import * as work from '../../src/ledger/sqlite/read-work.ts'
 import * as settle from '../../src/ledger/sqlite/settle-verbs.ts'
 import * as time from '../../src/ledger/sqlite/time-mark.ts'
@@ -23,7 +24,7 @@ import { type OpenedWriter, openWriterHere } from './open-writer.ts'
 import { admission, forward, tried } from './sample.ts'
 
 const MODULES = { admit, audit, claim, planning, destination, state, keep, operator, plan }
-const READERS = { deliveries, instances, readKeep, work, settle, time }
+const READERS = { deliveries, instances, readKeep, past, work, settle, time }
 // `…_SELECT` is the beginning of a page's text, looked at below with its order.
 const STATEMENTS = Object.values({ ...MODULES, ...READERS }).flatMap((module) =>
   Object.entries(module).flatMap(([name, value]) => {

@@ -16,7 +16,7 @@ const BUSY_MS = 30_000
  * @throws KurirError `sqlite-too-old`; `disk-io` when the file is no database or cannot be opened
  */
 export function connectWriter(file: string): Connection {
-  return connect(file, (db) => {
+  return connect(file, {}, (db) => {
     refuseOldSqlite(String(db.prepare('SELECT sqlite_version()').pluck().get()))
     // Takes effect only before the first table exists and before the journal mode writes the header.
     if (db.pragma('page_count', { simple: true }) === 0) db.pragma('auto_vacuum = INCREMENTAL')
@@ -31,7 +31,7 @@ export function connectWriter(file: string): Connection {
 
 /** Opens an existing database to read; never waits for the writer. */
 export function connectReader(file: string): Connection {
-  return connect(file, (db) => {
+  return connect(file, { fileMustExist: true }, (db) => {
     db.pragma('query_only = ON')
     db.pragma('cache_size = -16384')
     db.pragma('temp_store = MEMORY')
@@ -63,10 +63,10 @@ export function refuseOldSqlite(version: string): void {
   }
 }
 
-function connect(file: string, configure: (db: Connection) => void): Connection {
+function connect(file: string, options: Database.Options, configure: (db: Connection) => void): Connection {
   let db: Connection | undefined
   try {
-    db = new Database(file, { timeout: BUSY_MS })
+    db = new Database(file, { ...options, timeout: BUSY_MS })
     configure(db)
     return db
   } catch (error) {

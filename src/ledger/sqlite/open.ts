@@ -88,6 +88,20 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
   return proxy({ writer, reader, wakes, now, signals, counts })
 }
 
+/**
+ * The reading half alone, over a thread of its own: beside a Kurir that serves, or when none does. Never waits for the
+ * writer. The file must be there.
+ */
+export function openSqliteViews(file: string, now: () => Instant): { readonly views: LedgerViews } & AsyncDisposable {
+  const reader: WorkerLine = openLine<Answer>({
+    script: new URL('./reader-worker.ts', import.meta.url),
+    start: { file },
+    stamp: (verb, args, id) => ({ id, verb, args, at: now() }),
+    receive: (answer) => reader.answered(answer),
+  })
+  return { views: viewsOver(readThrough(reader), now), [Symbol.asyncDispose]: () => reader.close() }
+}
+
 function writerStart(options: SqliteLedgerOptions, signals: Int32Array): object {
   const { file, node, clock, duplicateWindow, gatherWindow, walLimitBytes, migrations } = options
   return {
@@ -142,8 +156,7 @@ function proxy({ writer, reader, wakes, now, signals, counts }: ProxyParts): Led
   // What comes back over a line is what the verb of that name answered: the one place where that is said.
   const write = <Name extends WriterVerb>(name: Name, ...args: Parameters<WriterVerbs[Name]>) =>
     writer.call(name, args) as Promise<ReturnType<WriterVerbs[Name]>>
-  const read = <Name extends ReaderVerb>(name: Name, ...args: Parameters<ReaderVerbs[Name]>) =>
-    reader.call(name, args) as Promise<ReturnType<ReaderVerbs[Name]>>
+  const read = readThrough(reader)
 
   return {
     now,
@@ -211,6 +224,11 @@ type Read = <Name extends ReaderVerb>(
   ...args: Parameters<ReaderVerbs[Name]>
 ) => Promise<ReturnType<ReaderVerbs[Name]>>
 
+/** What comes back over a line is what the verb of that name answered. */
+function readThrough(reader: WorkerLine): Read {
+  return (name, ...args) => reader.call(name, args) as Promise<ReturnType<ReaderVerbs[typeof name]>>
+}
+
 function viewsOver(read: Read, now: () => Instant): LedgerViews {
   return {
     study: (uid) => read('study', uid),
@@ -227,6 +245,7 @@ function viewsOver(read: Read, now: () => Instant): LedgerViews {
     attempt: (id) => read('attempt', id),
     auditEvents: (selection, page) => read('auditEvents', selection, page),
     auditEvent: (node, sequence) => read('auditEvent', node, sequence),
+    pastDecisions: (span, limit, after) => read('pastDecisions', span, limit, after),
     queueDepth: (destination) => read('queueDepth', destination, now()),
     conditions: () => read('conditions', now()),
     obligationCounts: () => read('obligationCounts'),

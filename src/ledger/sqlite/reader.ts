@@ -3,6 +3,7 @@ import type { Answer, Call, ReaderVerb, ReaderVerbs } from './protocol.ts'
 import { readDeliveries } from './read-deliveries.ts'
 import { readInstances } from './read-instances.ts'
 import { readAudit, readKeep } from './read-keep.ts'
+import { readPast } from './read-past.ts'
 import { readWork } from './read-work.ts'
 import { failureFrom } from './sqlite-failure.ts'
 
@@ -19,6 +20,7 @@ export function openReader(db: Connection): Reader {
     ...readInstances(db),
     ...readDeliveries(db),
     ...readWork(db),
+    ...readPast(db),
     ...readKeep(db),
     ...readAudit(db),
   }
