@@ -3,6 +3,8 @@
  */
 export const FAILURE_CODES = [
   'aborted',
+  'address-refused',
+  'answer-too-large',
   'association-rejected',
   'bad-pdu',
   'blob-corrupt',
@@ -29,6 +31,7 @@ export const FAILURE_CODES = [
   'timeout',
   'too-large',
   'unreadable',
+  'untrusted',
 ] as const
 export type FailureCode = (typeof FAILURE_CODES)[number]
 
