@@ -6,3 +6,5 @@ export type DeliveryId = Brand<string, 'DeliveryId'>
 export type ObligationId = Brand<string, 'ObligationId'>
 export type AttemptId = Brand<string, 'AttemptId'>
 export type ClaimToken = Brand<string, 'ClaimToken'>
+export type RoundId = Brand<string, 'RoundId'>
+export type ErrandId = Brand<string, 'ErrandId'>

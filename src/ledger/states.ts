@@ -37,6 +37,10 @@ export type InstanceState = (typeof INSTANCE_STATES)[number]
 export const STUDY_STATES = ['OPEN', 'SETTLED'] as const
 export type StudyState = (typeof STUDY_STATES)[number]
 
+/** OPEN: its members are frozen and it is to be decided. WAITING: decided but for what an answer is awaited for. */
+export const ROUND_STATES = ['OPEN', 'WAITING', 'PLANNED'] as const
+export type RoundState = (typeof ROUND_STATES)[number]
+
 export const ATTEMPT_OUTCOMES = [
   'DELIVERED',
   'DELIVERED_WITH_WARNING',

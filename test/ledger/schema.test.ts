@@ -19,5 +19,5 @@ test('the migrations make what the schema says: every table, column, index and c
     for (const check of checks) expect(sqlOf.get(name)).toContain(`"${check.name}" CHECK`)
   }
   const triggers = made.filter(({ sql }) => sql?.startsWith('CREATE TRIGGER')).map(({ name }) => name)
-  expect(triggers).toHaveLength(9)
+  expect(triggers).toHaveLength(12)
 })
