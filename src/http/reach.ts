@@ -19,6 +19,8 @@ export type HttpCredentials =
       readonly clientIdFile: string
       readonly clientSecretFile: string
       readonly scope: string | undefined
+      /** Where id and secret stand: form fields, or HTTP Basic (RFC 6749 2.3.1). */
+      readonly clientAuth: 'body' | 'header'
     }
 
 /** How an HTTP peer is reached, as a rule file declares it: plain texts, nothing resolved and nothing read yet. */
@@ -37,4 +39,6 @@ export interface HttpReach {
   readonly addresses: readonly string[]
   /** Requests at once. */
   readonly atOnce: number
+  /** Requests begun in one second; undefined: no such limit. */
+  readonly perSecond: number | undefined
 }
