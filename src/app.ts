@@ -7,6 +7,7 @@ import { createAdminServer } from './admin/server.ts'
 import { associationEvents } from './app/association-events.ts'
 import { deliveryParts } from './app/deliveries.ts'
 import { DeclaredDestinations } from './app/destinations.ts'
+import { dropFolders } from './app/drop-folders.ts'
 import { Health } from './app/health.ts'
 import { LEDGER_FILE, NODE, SPOOL_FOLDER } from './app/names.ts'
 import { rulesetSource } from './app/ruleset-source.ts'
@@ -23,6 +24,7 @@ import { createDimseServer } from './dimse/server.ts'
 import { createListener } from './http/listener.ts'
 import { CallerGate } from './ingest/caller-gate.ts'
 import { createDimseDoor } from './ingest/dimse-door.ts'
+import { FolderDoor } from './ingest/folder-door.ts'
 import { lockDirectory } from './ledger/sqlite/directory-lock.ts'
 import { openSqliteLedger } from './ledger/sqlite/open.ts'
 import { Planner } from './plan/planner.ts'
@@ -117,6 +119,11 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
     ledger.wakes.wake('plan')
   })
 
+  const folders = dropFolders(settings)
+  const folderDoor = unwinding.use(
+    new FolderDoor({ spool, clock, log, folders, settle: settings.dropSettle, meter: metrics }),
+  )
+
   // Who looks.
   const version = ownVersion()
   const health = new Health({
@@ -125,6 +132,7 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
     store,
     freeLeast: (totalBytes) => freeBytesLeast(settings.spoolFreeMin, totalBytes),
     rules: () => ({ ruleset: ruleset(), problems: rules.problems }),
+    doors: () => folderDoor.problems,
   })
   const admin = unwinding.use(
     await createAdminServer(
@@ -185,6 +193,7 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
     const adminPort = await admin.listen()
     const dicomPort = await server.listen(settings.dicomHost, settings.dicomPort)
     const httpPort = await integrators.listen()
+    await folderDoor.start(stopping.signal)
     health.doorsOpen = true
     const ready = { dicomPort, httpPort, adminPort, pid: process.pid }
     await writeFile(inData('ready.json'), `${JSON.stringify(ready)}\n`)
@@ -204,7 +213,7 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
       stopping.abort()
       // Both sides at once, so that stopping takes no longer than the slower. What still comes in is decided after a restart.
       const sent = planner[Symbol.asyncDispose]().then(() => dispatchers[Symbol.asyncDispose]())
-      await Promise.all([server.stop(), integrators[Symbol.asyncDispose](), sent])
+      await Promise.all([server.stop(), integrators[Symbol.asyncDispose](), folderDoor[Symbol.asyncDispose](), sent])
       await running.disposeAsync()
       log.info('stopped')
     },

@@ -10,6 +10,8 @@ export interface HealthDeps {
   /** Bytes that are to stay free, of a volume of that size. */
   readonly freeLeast: (totalBytes: number) => number
   readonly rules: () => { readonly ruleset: Ruleset; readonly problems: readonly RuleProblem[] }
+  /** What keeps a door from taking anything, one sentence each. */
+  readonly doors: () => readonly string[]
 }
 
 export interface HealthReport {
@@ -33,7 +35,7 @@ export class Health {
 
   async report(): Promise<HealthReport> {
     const { freeBytes, totalBytes } = await this.#deps.store.space()
-    const problems = [...this.#ruleProblems(), ...this.#destinationProblems()]
+    const problems = [...this.#ruleProblems(), ...this.#destinationProblems(), ...this.#deps.doors()]
     if (freeBytes < this.#deps.freeLeast(totalBytes)) {
       problems.push(
         'The disk of the spool is below KURIR_SPOOL_FREE_MIN: new instances are refused until there is room.',

@@ -71,6 +71,13 @@ function freeMark(given: string): Reading<FreeMark> {
   return value({ bytes: Number(bytes[1]) * BYTE_UNITS[(bytes[2] ?? '') as keyof typeof BYTE_UNITS] })
 }
 
+function folders(given: string): Reading<readonly string[]> {
+  const read = given.split(',').map((folder) => folder.trim())
+  if (given === '') return value([])
+  const fits = read.every((folder) => folder !== '') && new Set(read).size === read.length
+  return fits ? value(read) : mustBe('folders, each once, separated by commas')
+}
+
 function logLevel(given: string) {
   const level = LOG_LEVELS.find((known) => known === given)
   return level === undefined ? mustBe(`one of ${LOG_LEVELS.join(', ')}`) : value(level)
@@ -114,6 +121,20 @@ export const SETTINGS = {
   adminPort: entry('KURIR_ADMIN_PORT', '4000', 'port', port, 'GraphQL, playground, metrics and health.'),
   dataDir: entry('KURIR_DATA_DIR', './data', 'folder', text('a folder'), 'Spool and ledger; made with mode 0700.'),
   rulesDir: entry('KURIR_RULES_DIR', './rules', 'folder', text('a folder'), 'The rules in force are read from here.'),
+  dropDirs: entry(
+    'KURIR_DROP_DIR',
+    '',
+    'folders',
+    folders,
+    'Drop folders, separated by commas: DICOM files put there are taken in and moved to "done" or "refused" in them.',
+  ),
+  dropSettle: entry(
+    'KURIR_DROP_SETTLE',
+    '2s',
+    'duration',
+    duration,
+    'How long a dropped file that is still being written must stand unchanged before it is taken.',
+  ),
   spoolFreeMin: entry(
     'KURIR_SPOOL_FREE_MIN',
     '5%',
