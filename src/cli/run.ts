@@ -8,6 +8,7 @@ import { processContext } from './process-context.ts'
 import { sendCommand } from './send.ts'
 import { serveCommand } from './serve.ts'
 import { settingsCommand } from './settings.ts'
+import { shadowCommand } from './shadow.ts'
 import { statusCommand } from './status.ts'
 import { testCommand } from './test.ts'
 import { tokenCommand } from './token.ts'
@@ -17,6 +18,7 @@ const COMMANDS: readonly Command[] = [
   checkCommand,
   testCommand,
   explainCommand,
+  shadowCommand,
   echoCommand,
   sendCommand,
   statusCommand,

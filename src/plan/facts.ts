@@ -9,7 +9,10 @@ import { viewOfHeader } from '../rules/header-view.ts'
  * @param defaultCharset reads text that is not ASCII and declares no character set; undefined: as ASCII
  * @throws KurirError `unreadable` when the stored header was not written by this version or an older one
  */
-export function factsOf(instance: Unplanned, defaultCharset: string | undefined): Facts {
+export function factsOf(
+  instance: Pick<Unplanned, 'header' | 'reception' | 'identity'>,
+  defaultCharset: string | undefined,
+): Facts {
   const stored = unpackHeader(instance.header)
   const header = defaultCharset === undefined ? stored : stored.withDefaultCharacterSet([defaultCharset])
   const { reception, identity } = instance

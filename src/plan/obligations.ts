@@ -53,7 +53,7 @@ const entry = (instance: Unplanned, ruleset: Ruleset, obligations: readonly NewO
 })
 
 /** How text of the caller that brought it is read, where it declares no character set. */
-function defaultCharset(ruleset: Ruleset, { reception }: Unplanned): string | undefined {
+export function defaultCharset(ruleset: Ruleset, { reception }: Pick<Unplanned, 'reception'>): string | undefined {
   if (ruleset.callers === undefined || reception.callingAe === null || reception.peer === null) return undefined
   const facts = { callingAe: reception.callingAe, calledAe: reception.calledAe ?? '', peer: reception.peer }
   const verdict = judgeCaller(ruleset.callers, facts)

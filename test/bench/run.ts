@@ -9,6 +9,7 @@ import { makeMaterial } from './material.ts'
 import { benchMemory } from './memory.ts'
 import { benchReceive, benchReceiveFlushes } from './receive.ts'
 import { judge, Results } from './result.ts'
+import { benchShadow } from './shadow.ts'
 
 const { values } = parseArgs({
   options: { json: { type: 'string' }, short: { type: 'boolean', default: false } },
@@ -28,6 +29,7 @@ await benchForward(material, rounds, results)
 await benchForwardFlushes(few, received, results)
 await benchAgainstOrthanc(material, few, results)
 await benchLatency(few, results)
+await benchShadow(values.short ? 2_000 : 20_000, results)
 await benchMemory(values.short ? 256 * 2 ** 20 : 2 ** 30, results)
 
 if (values.json !== undefined) {

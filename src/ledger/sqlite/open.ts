@@ -92,14 +92,18 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
  * The reading half alone, over a thread of its own: beside a Kurir that serves, or when none does. Never waits for the
  * writer. The file must be there.
  */
-export function openSqliteViews(file: string, now: () => Instant): { readonly views: LedgerViews } & AsyncDisposable {
+export function openSqliteViews(
+  file: string,
+  now: () => Instant,
+): Pick<Ledger, 'views' | 'lastRuleset'> & AsyncDisposable {
   const reader: WorkerLine = openLine<Answer>({
     script: new URL('./reader-worker.ts', import.meta.url),
     start: { file },
     stamp: (verb, args, id) => ({ id, verb, args, at: now() }),
     receive: (answer) => reader.answered(answer),
   })
-  return { views: viewsOver(readThrough(reader), now), [Symbol.asyncDispose]: () => reader.close() }
+  const read = readThrough(reader)
+  return { views: viewsOver(read, now), lastRuleset: () => read('lastRuleset'), [Symbol.asyncDispose]: reader.close }
 }
 
 function writerStart(options: SqliteLedgerOptions, signals: Int32Array): object {

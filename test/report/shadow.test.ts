@@ -1,0 +1,136 @@
+import { expect, test } from '@jest/globals'
+import { instant } from '../../src/base/clock.ts'
+import type { InstanceId } from '../../src/ledger/ids.ts'
+import type { NewObligation } from '../../src/ledger/ledger.ts'
+import type { PastDecision } from '../../src/ledger/views.ts'
+import { factsOf } from '../../src/plan/facts.ts'
+import { shadow } from '../../src/report/shadow.ts'
+import type { ShadowReport } from '../../src/report/shadow-report.ts'
+import type { Ruleset } from '../../src/rules/ruleset.ts'
+import { openLedger } from '../ledger/open-ledger.ts'
+import { forward } from '../ledger/sample.ts'
+import { rulesetOf } from '../rules/support.ts'
+import { fillPast } from '../support/past-ledger.ts'
+
+const PLAIN = 'rules: [ { name: all, forward: [a] } ]'
+const CANDIDATE = `rules:
+  - { name: phantoms, match: { PatientID: { starts_with: QA } }, discard: a phantom, stop: true }
+  - { name: all, rewrite: [ { set: { StationName: "{calling_ae}" } } ], match: { calling_ae: CT1 }, forward: [a] }
+  - { name: all the others, match: { not: { calling_ae: [CT1, CT3] } }, forward: [a, b] }
+`
+const since = instant(0)
+
+async function replay(ruleset: Ruleset, candidate: Ruleset, against?: Ruleset): Promise<ShadowReport> {
+  await using opened = await openLedger()
+  const endsAt = opened.ledger.now()
+  await fillPast(opened.ledger, { instances: 400, perStudy: 10, endsAt, ruleset })
+  const told: number[] = []
+  const { views } = opened.ledger
+  const run = {
+    views,
+    candidate,
+    against,
+    since,
+    before: endsAt,
+    factsOf: facts,
+    progress: (n: number) => told.push(n),
+  }
+  const report = await shadow(run)
+  expect(told.at(-1)).toBe(400)
+  return report
+}
+
+const facts = (past: PastDecision) => factsOf(past, undefined)
+
+test('the same rules change nothing, against the record and against themselves', async () => {
+  const ruleset = rulesetOf(CANDIDATE)
+  for (const against of [undefined, ruleset]) {
+    const report = await replay(ruleset, ruleset, against)
+    expect(report).toMatchObject({ instances: 400, studies: 40, unchanged: 400, candidate: ruleset.digest })
+    expect(report.against).toBe(against?.digest ?? null)
+    const changes = [...report.destinations, ...report.rules, report.held, report.discarded]
+    expect(changes.flatMap(({ more, fewer }) => [more.count, fewer.count]).every((count) => count === 0)).toBe(true)
+  }
+})
+
+test('what would go elsewhere, be edited otherwise, held and discarded is counted, with examples by our ids', async () => {
+  for (const against of [undefined, rulesetOf(PLAIN)]) {
+    const report = await replay(rulesetOf(PLAIN), rulesetOf(CANDIDATE), against)
+    // Studies 0 to 39: every tenth patient a phantom (0, 10, 20, 30: callers 0 and 2), callers in turn.
+    expect(report.discarded).toMatchObject({ before: 0, after: 40, more: { count: 40 } })
+    expect(report.held).toMatchObject({ before: 0, after: 100, more: { count: 100 }, fewer: { count: 0 } })
+    expect(report.reasons).toMatchObject([{ reason: 'unmatched', before: 0, after: 100 }])
+    expect(report.destinations).toMatchObject([
+      { name: 'a', before: 400, after: 260, more: { count: 0 }, fewer: { count: 140 }, otherEdits: { count: 100 } },
+      { name: 'b', before: 0, after: 160, more: { count: 160 }, fewer: { count: 0 }, otherEdits: { count: 0 } },
+    ])
+    expect(report.rules.map(({ name, before, after }) => [name, before, after])).toEqual([
+      ['all', 400, 100],
+      ['all the others', 0, 160],
+      ['phantoms', 0, 40],
+    ])
+    expect(report.unchanged).toBe(0)
+    expect(report.discarded.more.examples).toHaveLength(5)
+    expect(report.discarded.more.examples.every((id) => /^[0-9a-f-]{36}$/.test(id))).toBe(true)
+    expect(JSON.stringify(report)).not.toMatch(/Example|QA\d|ACC0001/)
+  }
+})
+
+test('what says nothing about rules is left out, and says why', async () => {
+  await using opened = await openLedger()
+  const { ledger } = opened
+  const endsAt = ledger.now()
+  await fillPast(ledger, { instances: 4, perStudy: 1, endsAt })
+  const waiting = await ledger.unplanned(10)
+  const requested = { rules: [{ name: 'request:r1', file: '', line: 1, rulesetDigest: 'r' }] }
+  const owed: readonly NewObligation[] = [
+    forward('a', { outgoingUid: '1', ...requested }),
+    { kind: 'DISCARD', rule: null, reason: 'duplicate' },
+    { kind: 'HOLD', rule: null, reason: 'unmatched' },
+  ]
+  await ledger.plan(
+    owed.map((obligation, index) => {
+      const { id, version } = waiting[index] as (typeof waiting)[number]
+      return { instance: id, expectedVersion: version, rulesetDigest: 'r', obligations: [obligation] }
+    }),
+  )
+  const run = { views: ledger.views, candidate: rulesetOf(PLAIN), since, before: endsAt, factsOf: facts }
+  expect(await shadow({ ...run, against: undefined })).toMatchObject({
+    instances: 1,
+    leftOut: { duplicate: 1, requested: 1, undecided: 1, unreadable: 0 },
+  })
+  // Against rules, what is not decided yet can be decided twice all the same.
+  expect(await shadow({ ...run, against: rulesetOf(PLAIN) })).toMatchObject({ instances: 2, unchanged: 2 })
+})
+
+test('a header that cannot be read is left out, and one that our own mistake trips over is held as the planner holds it', async () => {
+  const past: PastDecision = {
+    id: 'i1' as InstanceId,
+    isDecided: true,
+    obligations: [],
+    header: new Uint8Array([9]),
+    reception: { at: since, door: 'DIMSE', callingAe: null, calledAe: null, peer: null, associationId: null },
+    identity: {
+      sopClassUid: '',
+      sopInstanceUid: '',
+      transferSyntaxUid: '',
+      studyInstanceUid: null,
+      seriesInstanceUid: null,
+      accessionNumber: null,
+      patientId: null,
+      patientName: null,
+      modality: null,
+    },
+  }
+  const views = { pastDecisions: async () => ({ rows: [past], next: null }) }
+  const run = { views, candidate: rulesetOf(PLAIN), against: undefined, since, before: since }
+  expect(await shadow({ ...run, factsOf: facts })).toMatchObject({ instances: 0, leftOut: { unreadable: 1 } })
+  const mistaken = (): never => {
+    throw new TypeError('a mistake')
+  }
+  expect(await shadow({ ...run, factsOf: mistaken })).toMatchObject({
+    instances: 1,
+    studies: 0,
+    reasons: [{ reason: 'internal', after: 1 }],
+  })
+})
