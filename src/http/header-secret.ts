@@ -4,10 +4,10 @@ import { KurirError } from '../base/failure.ts'
 export const basicAuthorization = (user: string, password: string): string =>
   `Basic ${Buffer.from(`${user}:${password}`, 'utf8').toString('base64')}`
 
-/** `Bearer …` (RFC 6750 2.1). @throws KurirError `not-configured` when the text cannot stand in a header */
-export function bearerAuthorization(token: string): string {
-  if (!/^[\x21-\x7e]+$/.test(token)) {
-    throw new KurirError('not-configured', 'transient', 'the file of the bearer token holds more than a token')
+/** A token or key as a header takes it (RFC 6750 2.1). @throws KurirError `not-configured` when it cannot stand there */
+export function headerSecret(secret: string): string {
+  if (!/^[\x21-\x7e]+$/.test(secret)) {
+    throw new KurirError('not-configured', 'transient', 'the file of a token or key holds more than that')
   }
-  return `Bearer ${token}`
+  return secret
 }

@@ -3,13 +3,13 @@ import type { Secret } from '../base/secret.ts'
 import { HttpClient } from './client.ts'
 import type { HttpAnswer, HttpSend } from './exchange.ts'
 import { FileText } from './file-text.ts'
-import { basicAuthorization, bearerAuthorization } from './header-secret.ts'
+import { basicAuthorization, headerSecret } from './header-secret.ts'
 import { TokenSource } from './oauth2.ts'
 import type { HttpReach } from './reach.ts'
 
-/** What goes into `Authorization`, and what to do when the peer did not take it. */
+/** The headers that say who we are, and what to do when the peer did not take it. */
 interface Authorizer {
-  authorization(signal: AbortSignal): Promise<string | undefined>
+  headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>>
   /** Whether asking again with a new one may help. */
   refused(): boolean
 }
@@ -46,9 +46,8 @@ export class HttpPeer implements AsyncDisposable {
   }
 
   async #send(request: HttpSend, authorizer: Authorizer, signal: AbortSignal): Promise<HttpAnswer> {
-    const authorization = await authorizer.authorization(signal)
     const declared = Object.fromEntries(this.#reach.headers.map(({ name, value }) => [name.toLowerCase(), value]))
-    const headers = { ...declared, ...request.headers, ...(authorization === undefined ? {} : { authorization }) }
+    const headers = { ...declared, ...request.headers, ...(await authorizer.headers(signal)) }
     return await this.#client.send({ ...request, headers }, signal)
   }
 }
@@ -58,14 +57,18 @@ function authorizers(reach: HttpReach, client: (url: string) => HttpClient, cloc
   const { credentials } = reach
   switch (credentials.kind) {
     case 'none':
-      return () => fixed(async () => undefined)
+      return () => fixed(async () => ({}))
     case 'bearer': {
       const file = new FileText(credentials.tokenFile)
-      return () => fixed(async () => bearerAuthorization(await file.text()))
+      return () => fixed(async () => ({ authorization: `Bearer ${headerSecret(await file.text())}` }))
     }
     case 'basic': {
       const file = new FileText(credentials.passwordFile)
-      return () => fixed(async () => basicAuthorization(credentials.username, await file.text()))
+      return () => fixed(async () => ({ authorization: basicAuthorization(credentials.username, await file.text()) }))
+    }
+    case 'key': {
+      const file = new FileText(credentials.file)
+      return () => fixed(async () => ({ [credentials.header.toLowerCase()]: headerSecret(await file.text()) }))
     }
     case 'oauth2': {
       const tokens = new TokenSource(credentials, client(credentials.tokenUrl), clock)
@@ -76,17 +79,17 @@ function authorizers(reach: HttpReach, client: (url: string) => HttpClient, cloc
   }
 }
 
-const fixed = (authorization: () => Promise<string | undefined>): Authorizer => ({
-  authorization,
+const fixed = (headers: Authorizer['headers']): Authorizer => ({
+  headers,
   refused: () => false,
 })
 
 function renewed(tokens: TokenSource): Authorizer {
   let carried: Secret | undefined
   return {
-    authorization: async (signal) => {
+    headers: async (signal) => {
       carried = await tokens.token(signal)
-      return `Bearer ${carried.reveal()}`
+      return { authorization: `Bearer ${carried.reveal()}` }
     },
     refused: () => {
       if (carried === undefined) return false

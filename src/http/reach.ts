@@ -12,6 +12,8 @@ export type HttpCredentials =
   | { readonly kind: 'none' }
   | { readonly kind: 'bearer'; readonly tokenFile: string }
   | { readonly kind: 'basic'; readonly username: string; readonly passwordFile: string }
+  /** A key in a header of its own, as `X-API-Key`. */
+  | { readonly kind: 'key'; readonly header: string; readonly file: string }
   | {
       /** Client credentials (RFC 6749 4.4). */
       readonly kind: 'oauth2'

@@ -66,7 +66,7 @@ export interface Destination {
   readonly verify: 'c_echo' | undefined
 }
 
-const tlsSchema = z
+export const tlsSchema = z
   .strictObject({
     ca_file: textField.optional().describe('Certificates of those we trust, PEM. Unsaid: what the system trusts.'),
     cert_file: textField.optional().describe('Our certificate, PEM.'),
