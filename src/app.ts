@@ -25,6 +25,7 @@ import { createListener } from './http/listener.ts'
 import { CallerGate } from './ingest/caller-gate.ts'
 import { createDimseDoor } from './ingest/dimse-door.ts'
 import { FolderDoor } from './ingest/folder-door.ts'
+import { addStowDoor } from './ingest/stow-door.ts'
 import { lockDirectory } from './ledger/sqlite/directory-lock.ts'
 import { openSqliteLedger } from './ledger/sqlite/open.ts'
 import { Planner } from './plan/planner.ts'
@@ -182,6 +183,7 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
       { clock, log, newId, limits: { ...INTEGRATOR_LIMITS, drain: settings.stopTimeout } },
     ),
   )
+  await addStowDoor(integrators.server, { spool, ledger, clock, log, meter: metrics })
 
   const start = async (): Promise<OpenPorts> => {
     await recoverSpool({ store, ledger, log })

@@ -9,15 +9,20 @@ import type { Arrival } from './arrival.ts'
 import type { BlobSink, BlobStore, FinishedBlob } from './blob-store.ts'
 import { type HeaderFacts, HeaderReading } from './header-reading.ts'
 
-/** What became of an object that came in whole. `refused`: other bytes were here under its UID, and that was not to be. */
+/**
+ * What became of an object that came in whole. `refused`: other bytes were here under its UID, and that was not to be.
+ * `other-study`: it is not of the study that it was said to be of. Of either nothing is kept.
+ */
 export interface Taken {
-  readonly outcome: 'kept' | 'refused'
+  readonly outcome: 'kept' | 'refused' | 'other-study'
   readonly id: InstanceId
   /** Of the data set. */
   readonly bytes: number
   /** Why it is held `unreadable`, else null. */
   readonly unreadable: string | null
   readonly earlier: Admitted['earlier']
+  readonly studyInstanceUid: string | null
+  readonly seriesInstanceUid: string | null
 }
 
 export interface AdmissionDeps {
@@ -64,6 +69,7 @@ export class AdmissionSink implements Sink<Taken> {
 
   async end(): Promise<Taken> {
     const { blob, facts } = await this.#finish()
+    if (blob === undefined) return this.#ofOtherStudy(facts)
     const { identity, header, unreadable } = facts
     const admission = { id: this.#id, blob: blob.ref, reception: this.#arrival.reception, identity, header, unreadable }
     // The two flushes overlap: whichever is later decides when the answer leaves (ARCHITECTURE.md 6).
@@ -72,7 +78,7 @@ export class AdmissionSink implements Sink<Taken> {
     const [durable, admitted] = await Promise.allSettled([blob.durable, recorded])
     if (durable.status === 'rejected') return this.#undo(blob, durable.reason)
     if (admitted.status === 'rejected') return this.#undo(blob, admitted.reason)
-    const taken = await this.#judge(blob, unreadable, admitted.value[0]?.earlier ?? null)
+    const taken = await this.#judge(blob, facts, admitted.value[0]?.earlier ?? null)
     this.#passed.left()
     this.#logAdmitted(taken)
     return taken
@@ -88,9 +94,11 @@ export class AdmissionSink implements Sink<Taken> {
   }
 
   /** The header first: once the blob has its record, only a withdrawal takes it back. */
-  async #finish(): Promise<{ readonly blob: FinishedBlob; readonly facts: HeaderFacts }> {
+  async #finish(): Promise<{ readonly blob: FinishedBlob | undefined; readonly facts: HeaderFacts }> {
     try {
       const facts = await this.#header.finish()
+      const { onlyStudy = facts.identity.studyInstanceUid } = this.#arrival
+      if (onlyStudy !== facts.identity.studyInstanceUid) return { facts, blob: undefined }
       return { facts, blob: await this.#blob.finish() }
     } catch (error) {
       await this.abort()
@@ -98,13 +106,23 @@ export class AdmissionSink implements Sink<Taken> {
     }
   }
 
-  async #judge(blob: FinishedBlob, unreadable: string | null, earlier: Admitted['earlier']): Promise<Taken> {
+  async #ofOtherStudy(facts: HeaderFacts): Promise<Taken> {
+    await this.abort()
+    return this.#taken('other-study', 0, facts, null)
+  }
+
+  async #judge(blob: FinishedBlob, facts: HeaderFacts, earlier: Admitted['earlier']): Promise<Taken> {
     const refused = earlier?.bytes === 'changed' && this.#arrival.onChanged === 'refuse'
     if (refused) {
       await this.#deps.ledger.withdraw(this.#id, 'conflict')
       await this.#deps.store.remove(blob.ref)
     }
-    return { outcome: refused ? 'refused' : 'kept', id: this.#id, bytes: blob.ref.length, unreadable, earlier }
+    return this.#taken(refused ? 'refused' : 'kept', blob.ref.length, facts, earlier)
+  }
+
+  #taken(outcome: Taken['outcome'], bytes: number, facts: HeaderFacts, earlier: Admitted['earlier']): Taken {
+    const { studyInstanceUid, seriesInstanceUid } = facts.identity
+    return { outcome, id: this.#id, bytes, unreadable: facts.unreadable, earlier, studyInstanceUid, seriesInstanceUid }
   }
 
   /**

@@ -14,4 +14,6 @@ export interface Arrival {
   readonly announced: Announced
   /** `refuse`: when other bytes are here already under its SOP Instance UID, it is not taken. */
   readonly onChanged?: 'keep' | 'refuse'
+  /** The Study Instance UID it must have, where its way in was for one study only. */
+  readonly onlyStudy?: string
 }

@@ -42,7 +42,15 @@ const request = (affectedSopClassUid: string = CT): StoreRequest => {
   }
 }
 
-const kept: Taken = { outcome: 'kept', id: 'i' as InstanceId, bytes: 3, unreadable: null, earlier: null }
+const kept: Taken = {
+  outcome: 'kept',
+  id: 'i' as InstanceId,
+  bytes: 3,
+  unreadable: null,
+  earlier: null,
+  studyInstanceUid: null,
+  seriesInstanceUid: null,
+}
 const failure = (code: FailureCode) => new KurirError(code, 'transient', 'something with no patient in it')
 
 /** A spool that does as told, and says what it was asked. */

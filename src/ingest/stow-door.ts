@@ -1,0 +1,118 @@
+import type { Clock } from '../base/clock.ts'
+import type { FailureCode } from '../base/failure.ts'
+import type { Log } from '../base/log.ts'
+import { preferredModel } from '../dicomweb/media-type.ts'
+import { readStoreRequest } from '../dicomweb/store-request.ts'
+import { storeResponseJson, storeResponseXml } from '../dicomweb/store-response.ts'
+import { BODY_LIMITS, type BodyLimits, readBody } from '../http/body-reader.ts'
+import type { HttpReply, HttpRequest, HttpServer } from '../http/listener.ts'
+import { refuse } from '../http/refusal.ts'
+import type { Announced, Arrival } from '../spool/arrival.ts'
+import type { Spool } from '../spool/spool.ts'
+import type { AdmissionMeter } from './dimse-door.ts'
+import { type HttpAccessDeps, requireHttpRole } from './http-access.ts'
+import { answerOf, type StowAnswer } from './stow-answer.ts'
+import { StowIntake, type StowOutcome } from './stow-intake.ts'
+import { type UploadLimits, UploadSlots } from './upload-slots.ts'
+
+export interface StowDoorDeps extends HttpAccessDeps {
+  readonly spool: Pick<Spool, 'begin'>
+  readonly clock: Clock
+  readonly log: Log
+  readonly meter?: AdmissionMeter
+  readonly limits?: Partial<BodyLimits>
+  readonly uploads?: UploadLimits
+}
+
+const UPLOADS: UploadLimits = { total: 800, perPeer: 400 }
+/** Seconds after which a caller that met a limit may come again. */
+const RETRY_AFTER = { uploads: '5', room: '60' } as const
+const STUDY = /^[0-9.]{1,64}$/
+
+/**
+ * The way in for STOW-RS: `POST /studies` and `POST /studies/{study}` (PS3.18 10.5). Every part goes to the spool as it
+ * comes; the answer leaves when all that it calls stored is durable (wall W1).
+ */
+export async function addStowDoor(server: HttpServer, deps: StowDoorDeps): Promise<void> {
+  const slots = new UploadSlots(deps.uploads ?? UPLOADS)
+  await server.register(async (scope) => {
+    // The body is read here, as it comes.
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', (_request, _body, done) => done(null))
+    scope.addHook('onRequest', requireHttpRole(deps, 'INGEST', new WeakMap()))
+    const config = { streams: true }
+    scope.post('/studies', { config }, (request, reply) => store(deps, slots, request, reply, undefined))
+    scope.post<{ Params: { study: string } }>('/studies/:study', { config }, (request, reply) => {
+      const { study } = request.params
+      if (!STUDY.test(study)) return refuse(reply, 400, 'The address names no study: a UID has digits and dots.')
+      return store(deps, slots, request, reply, study)
+    })
+  })
+}
+
+async function store(
+  deps: StowDoorDeps,
+  slots: UploadSlots,
+  request: HttpRequest,
+  reply: HttpReply,
+  study: string | undefined,
+): Promise<HttpReply> {
+  const { headers } = request
+  const asked = readStoreRequest(headers['content-type'], headers['content-encoding'])
+  if ('status' in asked) {
+    if (asked.status === 415) reply.header('accept-encoding', 'gzip, deflate')
+    return refuse(reply, asked.status, asked.sentence)
+  }
+  const limits = { ...BODY_LIMITS, ...deps.limits }
+  if (Number(headers['content-length'] ?? 0) > limits.bytes) return refuse(reply, 413)
+  const slot = slots.take(request.ip)
+  if (typeof slot === 'string') {
+    return refuse(reply.header('retry-after', RETRY_AFTER.uploads), slot === 'all' ? 503 : 429)
+  }
+  try {
+    const intake = new StowIntake({ ...deps, correlation: request.id, arrival: arrivalFor(deps, request, study) })
+    const result = await intake.run(asked, readBody(request.raw, deps.clock, limits))
+    account(deps, request, result.outcomes)
+    if (result.broken !== undefined) deps.log.warn('stow-broken', { correlation: request.id, code: result.broken })
+    return answer(reply, answerOf(result, originOf(request), study))
+  } finally {
+    slot.release()
+  }
+}
+
+/** An IPv4 caller of a port that listens on both has its own address, not the one that carries it. */
+const peerOf = (request: HttpRequest): string => request.ip.replace(/^::ffff:(?=\d+\.)/, '')
+
+function arrivalFor({ clock }: StowDoorDeps, request: HttpRequest, study: string | undefined) {
+  const peer = peerOf(request)
+  return (announced: Announced): Arrival => ({
+    reception: { at: clock.now(), door: 'STOW', callingAe: null, calledAe: null, peer, associationId: request.id },
+    announced,
+    ...(study === undefined ? {} : { onlyStudy: study }),
+  })
+}
+
+function account({ meter, log }: StowDoorDeps, request: HttpRequest, outcomes: readonly StowOutcome[]): void {
+  const refused = new Map<FailureCode, number>()
+  for (const outcome of outcomes) {
+    if (outcome.kind === 'stored') meter?.instanceAdmitted('STOW', outcome.taken.bytes)
+    else {
+      meter?.instanceRefused('STOW', outcome.code)
+      refused.set(outcome.code, (refused.get(outcome.code) ?? 0) + 1)
+    }
+  }
+  // One line a reason, however many parts a hostile body has.
+  for (const [code, count] of refused) log.warn('store-refused', { correlation: request.id, door: 'STOW', code, count })
+}
+
+const originOf = (request: HttpRequest): string => `${request.protocol}://${request.host}`
+
+function answer(reply: HttpReply, { status, report, warning }: StowAnswer): HttpReply {
+  if (status === 507) reply.header('retry-after', RETRY_AFTER.room)
+  if (report === null) return status === 204 ? reply.code(204).send() : refuse(reply, status)
+  if (warning !== undefined) reply.header('warning', `299 kurir "${warning}"`)
+  reply.code(status)
+  return preferredModel(reply.request.headers.accept) === 'xml'
+    ? reply.type('application/dicom+xml').send(storeResponseXml(report))
+    : reply.type('application/dicom+json').send(storeResponseJson(report))
+}
