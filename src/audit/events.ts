@@ -21,6 +21,8 @@ export const AUDIT_EVENTS = [
   'Destination Up',
   'Destination Paused',
   'Destination Resumed',
+  'Destination Gone',
+  'Destination Back',
 ] as const
 export type AuditEventName = (typeof AUDIT_EVENTS)[number]
 

@@ -6,7 +6,7 @@ import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import type { RuleRef } from '../rules/decision.ts'
 import type { BlobRef } from './blob-ref.ts'
 import type { ClaimToken, DeliveryId, InstanceId } from './ids.ts'
-import type { DeliverySelection, InstanceIdentity, Reception } from './records.ts'
+import type { DeliverySelection, InstanceIdentity, Reception, RulesetPin, RulesetSummary } from './records.ts'
 import type { AttemptOutcome, DeliveryState, Role } from './states.ts'
 import type { LedgerViews } from './views.ts'
 
@@ -152,7 +152,16 @@ export interface RulesetRecord {
   readonly loadedAt: Instant
   readonly by: string
   /** Every file by its name in the folder, with its text. */
-  readonly files: readonly { readonly name: string; readonly text: string }[]
+  readonly files: readonly RulesetFile[]
+  /** Null for one that an earlier version of Kurir wrote. */
+  readonly summary: RulesetSummary | null
+  /** Null when it is what the folder said. */
+  readonly pin: RulesetPin | null
+}
+
+export interface RulesetFile {
+  readonly name: string
+  readonly text: string
 }
 
 /** An association that was refused, remembered so that somebody can be told how to admit it. */
@@ -248,8 +257,14 @@ export interface Ledger extends AsyncDisposable {
   /** Forgets what still waits or is held of an instance's decision, and asks for a new one. Deliveries stay as they are. */
   instanceReplan(instance: InstanceId, by: Actor): Promise<OperatorOutcome<InstanceId>>
 
+  // ── destinations that the rules dropped (RULES.md 3.12)
+  /** FULL. What is READY for it is HELD `destination gone`, at most so many at once. Resolves with how many. */
+  deliveriesHoldGone(destination: string, limit: number): Promise<number>
+  /** FULL. What is HELD for that reason is READY again, at most so many at once. Resolves with how many. */
+  deliveriesReleaseGone(destination: string, limit: number): Promise<number>
+
   // ── keeping
-  /** Every ruleset that came into force; FULL. */
+  /** FULL. It is the last one from now on; each is kept once, by its digest. */
   rulesetInForce(ruleset: RulesetRecord): Promise<void>
   lastRuleset(): Promise<RulesetRecord | undefined>
   /** Only the SHA-256 of the token is kept. FULL. */

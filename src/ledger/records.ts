@@ -1,5 +1,5 @@
 import type { Instant } from '../base/clock.ts'
-import type { DeliveryState, Door } from './states.ts'
+import type { DeliveryState, Door, RuleMoment } from './states.ts'
 
 /** How an instance came in. */
 export interface Reception {
@@ -37,6 +37,31 @@ export interface DestinationCondition {
   } | null
   /** Transfer syntaxes it lately accepted, and pairs it lately refused, as the sender wrote them down. */
   readonly notes: string | null
+}
+
+/** One rule of a ruleset, as lists show it. */
+export interface RuleSummary {
+  readonly name: string
+  readonly file: string
+  /** 1-based. */
+  readonly line: number
+  readonly moment: RuleMoment
+  /** Names, as the rule forwards to them. */
+  readonly destinations: readonly string[]
+}
+
+/** What a ruleset holds, written down when it came into force: it may not compile for ever. */
+export interface RulesetSummary {
+  /** In the order in which they are tried. */
+  readonly rules: readonly RuleSummary[]
+  readonly tests: { readonly passed: number; readonly untestedRules: readonly string[] }
+}
+
+/** A person's choice of an earlier ruleset. It stands until the folder changes from what it was then, or is asked for. */
+export interface RulesetPin {
+  /** Digest of the folder it was chosen over; null when that could not be read. */
+  readonly over: string | null
+  readonly reason: string
 }
 
 export interface DeliverySelection {

@@ -3,7 +3,15 @@ import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import type { RuleRef } from '../rules/decision.ts'
 import type { BlobRef } from './blob-ref.ts'
 import type { AttemptId, DeliveryId, InstanceId, ObligationId } from './ids.ts'
-import type { DeliverySelection, DestinationCondition, InstanceIdentity, Reception } from './records.ts'
+import type { RulesetFile } from './ledger.ts'
+import type {
+  DeliverySelection,
+  DestinationCondition,
+  InstanceIdentity,
+  Reception,
+  RulesetPin,
+  RulesetSummary,
+} from './records.ts'
 import type {
   AttemptOutcome,
   DeliveryState,
@@ -101,6 +109,17 @@ export interface AuditRow {
   readonly subjectId: string | null
   /** Holds patient data. */
   readonly detail: string | null
+}
+
+/** A ruleset that is or was in force, without the text of its files. */
+export interface RulesetRow {
+  readonly digest: string
+  /** When it last came into force. */
+  readonly loadedAt: Instant
+  readonly by: string
+  readonly files: readonly string[]
+  readonly summary: RulesetSummary | null
+  readonly pin: RulesetPin | null
 }
 
 export interface QueueDepth {
@@ -207,6 +226,10 @@ export interface LedgerViews {
     limit: number,
     after?: string,
   ): Promise<{ readonly rows: readonly PastDecision[]; readonly next: string | null }>
+  ruleset(digest: string): Promise<RulesetRow | undefined>
+  /** By when they last came into force. */
+  rulesets(page: PageRequest): Promise<Page<RulesetRow>>
+  rulesetFiles(digest: string): Promise<readonly RulesetFile[] | undefined>
   queueDepth(destination: string): Promise<QueueDepth>
   /** Every destination that has ever been owed something or has a condition. */
   conditions(): Promise<readonly DestinationCondition[]>

@@ -4,7 +4,14 @@ import { KurirError } from '../../src/base/failure.ts'
 import { Secret } from '../../src/base/secret.ts'
 import { tagOf } from '../../src/dicom/attribute-path.ts'
 import type { DeliveryId, InstanceId } from '../../src/ledger/ids.ts'
-import type { ClaimedDelivery, Ledger, NewObligation, PlanOutcome, Settlement } from '../../src/ledger/ledger.ts'
+import type {
+  ClaimedDelivery,
+  Ledger,
+  NewObligation,
+  PlanOutcome,
+  RulesetRecord,
+  Settlement,
+} from '../../src/ledger/ledger.ts'
 import { type AdmissionParts, admission, forward, newInstanceId, START, tried } from '../ledger/sample.ts'
 import type { TestClock } from '../support/test-clock.ts'
 
@@ -510,11 +517,71 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
     test('the last ruleset in force comes back with its files', async () => {
       expect(await ledger.lastRuleset()).toBeUndefined()
       const files = [{ name: 'a.yaml', text: 'rules: []' }]
-      const record = { digest: 'd1', loadedAt: START, by: 'start', files }
+      const summary = {
+        rules: [{ name: 'r', file: 'a.yaml', line: 1, moment: 'INSTANCE', destinations: ['pacs'] }],
+        tests: { passed: 2, untestedRules: ['r'] },
+      } as const
+      const record = { digest: 'd1', loadedAt: START, by: 'start', files, summary, pin: null }
       await ledger.rulesetInForce({ ...record, digest: 'd0' })
       await ledger.rulesetInForce(record)
       ledger = await opened.reopen()
       expect(await ledger.lastRuleset()).toEqual(record)
+    })
+
+    test('every ruleset is kept once, and one that comes back is the last again, pinned or not', async () => {
+      const record = (digest: string): RulesetRecord => ({
+        digest,
+        loadedAt: START,
+        by: 'start',
+        files: [{ name: `${digest}.yaml`, text: `# ${digest}` }],
+        summary: null,
+        pin: null,
+      })
+      for (const digest of ['d0', 'd1', 'd2']) await ledger.rulesetInForce(record(digest))
+      const pin = { over: 'd2', reason: 'the new one sends too much' }
+      await ledger.rulesetInForce({ ...record('d0'), by: 'ani', pin })
+      ledger = await opened.reopen()
+      expect(await ledger.lastRuleset()).toMatchObject({ digest: 'd0', by: 'ani', pin })
+      const { rows } = await ledger.views.rulesets({ first: 2 })
+      expect(rows.map(({ row }) => row)).toEqual([
+        { digest: 'd0', loadedAt: START, by: 'ani', files: ['d0.yaml'], summary: null, pin },
+        { digest: 'd2', loadedAt: START, by: 'start', files: ['d2.yaml'], summary: null, pin: null },
+      ])
+      const next = await ledger.views.rulesets({ first: 2, after: rows[1]?.cursor ?? '' })
+      expect(next).toMatchObject({ rows: [{ row: { digest: 'd1' } }], hasNext: false, hasPrevious: true })
+      expect(await ledger.views.ruleset('d1')).toEqual(next.rows[0]?.row)
+      expect(await ledger.views.rulesetFiles('d1')).toEqual([{ name: 'd1.yaml', text: '# d1' }])
+      expect(await ledger.views.ruleset('d9')).toBeUndefined()
+      expect(await ledger.views.rulesetFiles('d9')).toBeUndefined()
+      const { rows: events } = await ledger.views.auditEvents({ subjectId: 'd0' }, { first: 9 })
+      expect(events.map(({ row }) => [row.actor, row.outcome])).toEqual([
+        ['ani', 'rolled back'],
+        ['start', 'ruleset in force'],
+      ])
+    })
+
+    test('what is owed to a destination that is gone is held, in batches, and due again when it is back', async () => {
+      for (let i = 0; i < 3; i++) await planned({}, forward('pacs', { outgoingUid: `2.25.${i}` }))
+      await planned({}, forward('vna'))
+      const sending = await claimed()
+      expect(await ledger.deliveriesHoldGone('pacs', 1)).toBe(1)
+      expect(await ledger.deliveriesHoldGone('pacs', 9)).toBe(1)
+      expect(await ledger.deliveriesHoldGone('pacs', 9)).toBe(0)
+      const held = await ledger.views.deliveries({ destination: 'pacs', states: ['HELD'] }, { first: 9 })
+      expect(held.rows.map(({ row }) => row.reason)).toEqual(['destination gone', 'destination gone'])
+      const [instance] = held.rows.map(({ row }) => row.instance)
+      if (instance === undefined) return fail('nothing held')
+      expect(await ledger.views.instance(instance)).toMatchObject({ state: 'HELD', heldReason: 'destination gone' })
+      expect(await ledger.views.obligationCounts()).toMatchObject({ HELD: 2, PENDING: 2 })
+      await ledger.settle([settlement(sending, { state: 'HELD', attempt: tried('PERMANENT'), reason: 'conflict' })])
+      const woken = ledger.wakes.next('deliver:pacs', new AbortController().signal)
+      expect(await ledger.deliveriesReleaseGone('pacs', 9)).toBe(2)
+      await woken
+      expect(await ledger.views.instance(instance)).toMatchObject({ state: 'PENDING' })
+      expect(await ledger.claim('pacs', 9, 'me', LEASE)).toHaveLength(2)
+      expect(await ledger.deliveriesReleaseGone('vna', 9)).toBe(0)
+      const { rows: events } = await ledger.views.auditEvents({ subjectId: 'pacs' }, { first: 9 })
+      expect(events.map(({ row }) => row.event)).toEqual(['Destination Back', 'Destination Gone', 'Destination Gone'])
     })
 
     test('a token grants its roles until it is revoked, and then its name is free', async () => {

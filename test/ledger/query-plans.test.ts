@@ -7,6 +7,7 @@ import * as claim from '../../src/ledger/sqlite/claim-verbs.ts'
 import * as planning from '../../src/ledger/sqlite/delivery-planning.ts'
 import { deliverySources } from '../../src/ledger/sqlite/delivery-sources.ts'
 import * as destination from '../../src/ledger/sqlite/destination-verbs.ts'
+import * as gone from '../../src/ledger/sqlite/gone-verbs.ts'
 import * as state from '../../src/ledger/sqlite/instance-state.ts'
 import * as keep from '../../src/ledger/sqlite/keep-verbs.ts'
 import * as operator from '../../src/ledger/sqlite/operator-verbs.ts'
@@ -16,15 +17,17 @@ import * as deliveries from '../../src/ledger/sqlite/read-deliveries.ts'
 import * as instances from '../../src/ledger/sqlite/read-instances.ts'
 import * as readKeep from '../../src/ledger/sqlite/read-keep.ts'
 import * as past from '../../src/ledger/sqlite/read-past.ts'
+import * as rulesets from '../../src/ledger/sqlite/read-rulesets.ts'
 import * as work from '../../src/ledger/sqlite/read-work.ts'
+import * as ruleset from '../../src/ledger/sqlite/ruleset-verbs.ts'
 import * as settle from '../../src/ledger/sqlite/settle-verbs.ts'
 import * as time from '../../src/ledger/sqlite/time-mark.ts'
 import { fillMillion, MILLION } from './million-rows.ts'
 import { type OpenedWriter, openWriterHere } from './open-writer.ts'
 import { admission, forward, tried } from './sample.ts'
 
-const MODULES = { admit, audit, claim, planning, destination, state, keep, operator, plan }
-const READERS = { deliveries, instances, readKeep, past, work, settle, time }
+const MODULES = { admit, audit, claim, planning, destination, state, keep, operator, plan, gone, ruleset }
+const READERS = { deliveries, instances, rulesets, readKeep, past, work, settle, time }
 // `…_SELECT` is the beginning of a page's text, looked at below with its order.
 const STATEMENTS = Object.values({ ...MODULES, ...READERS }).flatMap((module) =>
   Object.entries(module).flatMap(([name, value]) => {
@@ -73,6 +76,7 @@ describe('at a million deliveries', () => {
     ['instances by state', instances.instanceSource({ state: 'HELD' })],
     ['instances by caller', instances.instanceSource({ callingAe: 'CT1', receivedAfter: instant(5) })],
     ['instances by SOP class', instances.instanceSource({ sopClassUid: '1.2.3' })],
+    ['rulesets', rulesets.RULESET_SOURCE],
     ['audit events', readKeep.auditSource({})],
     ['audit events of a subject', readKeep.auditSource({ subjectId: 'i1' })],
     ['audit events by name', readKeep.auditSource({ event: 'Decision Made', after: instant(5) })],

@@ -1,7 +1,6 @@
 import type { WriterVerbs } from './protocol.ts'
 import type { WriteContext } from './write-context.ts'
 
-export const RULESET_INSERT = `INSERT INTO ruleset (digest, loaded_at, loaded_by, files) VALUES (?, ?, ?, ?)`
 export const TOKEN_INSERT = `INSERT INTO token (name, sha256, roles, created_at) VALUES (?, ?, ?, ?)`
 export const TOKEN_NAMED = `SELECT revoked_at AS revokedAt FROM token WHERE name = ?`
 export const TOKEN_FORGET = `DELETE FROM token WHERE name = ? AND revoked_at IS NOT NULL`
@@ -13,22 +12,11 @@ export const REFUSED_INSERT = `INSERT INTO refused_caller (calling_ae, called_ae
 export const REFUSED_TRIM = `DELETE FROM refused_caller WHERE (calling_ae, called_ae, peer) IN
   (SELECT calling_ae, called_ae, peer FROM refused_caller ORDER BY last_at DESC LIMIT -1 OFFSET 1000)`
 
-type KeepVerb = 'rulesetInForce' | 'tokenCreate' | 'tokenRevoke' | 'callerRefused' | 'processEvent' | 'phiRead'
+type KeepVerb = 'tokenCreate' | 'tokenRevoke' | 'callerRefused' | 'processEvent' | 'phiRead'
 
-/** What is kept beside the flow of instances: rulesets, tokens, refusals, and who looked. */
+/** What is kept beside the flow of instances: tokens, refusals, and who looked. */
 export function keepVerbs(context: WriteContext): Pick<WriterVerbs, KeepVerb> {
-  return { ...rulesetVerbs(context), ...tokenVerbs(context), ...refusalVerbs(context), ...eventVerbs(context) }
-}
-
-function rulesetVerbs(context: WriteContext): Pick<WriterVerbs, 'rulesetInForce'> {
-  const insert = context.db.prepare(RULESET_INSERT)
-  return {
-    rulesetInForce({ digest, loadedAt, by, files }) {
-      insert.run(digest, loadedAt, by, JSON.stringify(files))
-      const note = { event: 'Software Configuration', actor: by, outcome: 'ruleset in force' } as const
-      context.audit.append(context.at(), { ...note, subject: ['Ruleset', digest] })
-    },
-  }
+  return { ...tokenVerbs(context), ...refusalVerbs(context), ...eventVerbs(context) }
 }
 
 function tokenVerbs(context: WriteContext): Pick<WriterVerbs, 'tokenCreate' | 'tokenRevoke'> {

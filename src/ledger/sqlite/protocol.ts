@@ -34,6 +34,8 @@ export type WriterVerbs = Verbs<
   | 'instanceReplan'
   | 'tokenRevoke'
   | 'callerRefused'
+  | 'deliveriesHoldGone'
+  | 'deliveriesReleaseGone'
 > & {
   rulesetInForce(ruleset: RulesetRecord): void
   tokenCreate(sha256: string, grant: TokenGrant, by: Actor): void
@@ -84,6 +86,8 @@ export const FULL_VERBS: ReadonlySet<WriterVerb> = new Set<WriterVerb>([
   'destinationResume',
   'instanceReplan',
   'rulesetInForce',
+  'deliveriesHoldGone',
+  'deliveriesReleaseGone',
   'tokenCreate',
   'tokenRevoke',
 ])

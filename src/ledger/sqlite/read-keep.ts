@@ -1,7 +1,7 @@
 import { CHAIN_START, follows } from '../../audit/chain.ts'
 import type { AuditSubjectKind } from '../../audit/events.ts'
 import type { Instant } from '../../base/clock.ts'
-import type { RefusedCaller, RulesetRecord } from '../ledger.ts'
+import type { RefusedCaller } from '../ledger.ts'
 import type { Role } from '../states.ts'
 import type { AuditRow, AuditSelection } from '../views.ts'
 import type { Connection } from './connection.ts'
@@ -9,8 +9,6 @@ import { type Placed, pager, type Source } from './paging.ts'
 import type { AuditCursor, AuditSlice, ReaderVerbs } from './protocol.ts'
 import { conditions } from './read-instances.ts'
 
-export const RULESET_LAST = `SELECT digest, loaded_at AS loadedAt, loaded_by AS "by", files FROM ruleset
-  ORDER BY seq DESC LIMIT 1`
 export const TOKENS = `SELECT name, roles, created_at AS createdAt, revoked_at AS revokedAt FROM token ORDER BY name`
 export const TOKEN_GRANT = `SELECT name, roles FROM token WHERE sha256 = ? AND revoked_at IS NULL`
 export const REFUSED_CALLERS = `SELECT calling_ae AS callingAe, called_ae AS calledAe, peer, reason, count,
@@ -41,19 +39,12 @@ interface TokenColumns {
   readonly revokedAt: Instant | null
 }
 
-/** Rulesets, tokens and refused callers as kept. */
-export function readKeep(
-  db: Connection,
-): Pick<ReaderVerbs, 'lastRuleset' | 'tokens' | 'tokenGrant' | 'refusedCallers'> {
-  const last = db.prepare<[], Omit<RulesetRecord, 'files'> & { files: string }>(RULESET_LAST)
+/** Tokens and refused callers as kept. */
+export function readKeep(db: Connection): Pick<ReaderVerbs, 'tokens' | 'tokenGrant' | 'refusedCallers'> {
   const tokens = db.prepare<[], TokenColumns>(TOKENS)
   const grant = db.prepare<[string], Pick<TokenColumns, 'name' | 'roles'>>(TOKEN_GRANT)
   const refused = db.prepare<[number], RefusedCaller>(REFUSED_CALLERS)
   return {
-    lastRuleset() {
-      const row = last.get()
-      return row === undefined ? undefined : { ...row, files: JSON.parse(row.files) }
-    },
     tokens: () => tokens.all().map((row) => ({ ...row, roles: rolesOf(row.roles) })),
     tokenGrant(sha256) {
       const row = grant.get(sha256)

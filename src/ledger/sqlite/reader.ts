@@ -4,6 +4,7 @@ import { readDeliveries } from './read-deliveries.ts'
 import { readInstances } from './read-instances.ts'
 import { readAudit, readKeep } from './read-keep.ts'
 import { readPast } from './read-past.ts'
+import { readRulesets } from './read-rulesets.ts'
 import { readWork } from './read-work.ts'
 import { failureFrom } from './sqlite-failure.ts'
 
@@ -22,6 +23,7 @@ export function openReader(db: Connection): Reader {
     ...readWork(db),
     ...readPast(db),
     ...readKeep(db),
+    ...readRulesets(db),
     ...readAudit(db),
   }
   // A page may take several statements; they must not see different commits.

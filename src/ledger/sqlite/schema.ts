@@ -305,12 +305,18 @@ export const auditEvent = sqliteTable(
   ],
 )
 
+/** Every ruleset that was in force, once each; the one with the highest `seq` came into force last. */
 export const ruleset = sqliteTable('ruleset', {
   seq: seq(),
-  digest: text().notNull(),
+  digest: text().notNull().unique(),
   loadedAt: integer('loaded_at').notNull(),
   loadedBy: text('loaded_by').notNull(),
+  /** Names and texts as JSON. */
   files: text().notNull(),
+  /** A RulesetSummary as JSON. */
+  summary: text(),
+  /** A RulesetPin as JSON: a person chose it over the folder. */
+  pin: text(),
 })
 
 export const token = sqliteTable('token', {

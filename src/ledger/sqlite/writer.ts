@@ -6,10 +6,12 @@ import { openAuditLog } from './audit-log.ts'
 import { claimVerbs } from './claim-verbs.ts'
 import type { Connection } from './connection.ts'
 import { destinationVerbs } from './destination-verbs.ts'
+import { goneVerbs } from './gone-verbs.ts'
 import { keepVerbs } from './keep-verbs.ts'
 import { operatorVerbs } from './operator-verbs.ts'
 import { planVerbs } from './plan-verbs.ts'
 import { type Answer, type BatchAnswer, type Call, FULL_VERBS, type WriterVerb, type WriterVerbs } from './protocol.ts'
+import { rulesetVerbs } from './ruleset-verbs.ts'
 import { settleVerbs } from './settle-verbs.ts'
 import { failureFrom, isDiskFailure } from './sqlite-failure.ts'
 import { openTimeMark } from './time-mark.ts'
@@ -104,6 +106,8 @@ function allVerbs(context: WriteContext, options: WriterOptions): WriterVerbs {
     ...destinationVerbs(context),
     ...operatorVerbs(context),
     ...keepVerbs(context),
+    ...rulesetVerbs(context),
+    ...goneVerbs(context),
   }
 }
 
