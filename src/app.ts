@@ -8,6 +8,7 @@ import { associationEvents } from './app/association-events.ts'
 import { deliveryParts } from './app/deliveries.ts'
 import { DeclaredDestinations } from './app/destinations.ts'
 import { dropFolders } from './app/drop-folders.ts'
+import { GoneDestinations } from './app/gone-destinations.ts'
 import { Health } from './app/health.ts'
 import { LEDGER_FILE, NODE, SPOOL_FOLDER } from './app/names.ts'
 import { rulesetSource } from './app/ruleset-source.ts'
@@ -115,8 +116,10 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
     }),
   )
   const planner = unwinding.use(new Planner({ spool, queue, wakes: ledger.wakes, ruleset, clock, log }))
+  const gone = unwinding.use(new GoneDestinations({ ledger, declared: () => new Set(declared().keys()), clock, log }))
   rules.onChange(() => {
-    dispatchers.reconfigure().catch(() => log.error('destinations-not-changed', { code: 'internal' }))
+    const changed = dispatchers.reconfigure().then(() => gone.sweep())
+    changed.catch(() => log.error('destinations-not-changed', { code: 'internal' }))
     ledger.wakes.wake('plan')
   })
 
@@ -132,8 +135,8 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
     startedAt: clock.now(),
     store,
     freeLeast: (totalBytes) => freeBytesLeast(settings.spoolFreeMin, totalBytes),
-    rules: () => ({ ruleset: ruleset(), problems: rules.problems }),
     doors: () => folderDoor.problems,
+    rules: () => ({ inForce: rules.current, problems: rules.problems }),
   })
   const admin = unwinding.use(
     await createAdminServer(
@@ -190,6 +193,7 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
     await ensureAdminToken(ledger, dataDir)
     await queue.start(stopping.signal)
     await dispatchers.start(stopping.signal)
+    await gone.sweep()
     await planner.start(stopping.signal)
     rules.watch()
     const adminPort = await admin.listen()

@@ -1,12 +1,13 @@
 import { watch } from 'chokidar'
-import { type Clock, type Instant, ms, type Timer } from './base/clock.ts'
+import { type Clock, ms, type Timer } from './base/clock.ts'
 import { KurirError } from './base/failure.ts'
 import type { Log } from './base/log.ts'
-import type { Actor, Ledger, RulesetRecord } from './ledger/ledger.ts'
-import { loadRuleset } from './rules/load-ruleset.ts'
-import { readRulesFolder } from './rules/read-rules-folder.ts'
+import type { Actor, Ledger } from './ledger/ledger.ts'
+import type { RulesetPin } from './ledger/records.ts'
+import type { LedgerViews, RulesetRow } from './ledger/views.ts'
+import { type Candidate, type Compiled, compileKept, type FolderLook, lookAtFolder } from './reload/candidate.ts'
+import { stillOwed } from './reload/still-owed.ts'
 import { formatProblem, type RuleProblem } from './rules/rule-problem.ts'
-import type { RuleFile } from './rules/rule-source.ts'
 import type { Ruleset } from './rules/ruleset.ts'
 
 /** Editors save in several steps; what comes within this time is one change. */
@@ -17,25 +18,33 @@ const LOOK_ANYWAY = ms(30_000)
 export interface RulesInForceDeps {
   readonly folder: string
   readonly environment: Readonly<Record<string, string | undefined>>
-  readonly ledger: Pick<Ledger, 'rulesetInForce' | 'lastRuleset' | 'processEvent' | 'views'>
+  readonly ledger: Pick<Ledger, 'rulesetInForce' | 'lastRuleset' | 'processEvent'> & {
+    readonly views: Pick<LedgerViews, 'queueDepth' | 'rulesetFiles'>
+  }
   readonly clock: Clock
   readonly log: Log
 }
 
 /** A ruleset with what is told about it. */
-export interface InForce {
+export interface InForce extends RulesetRow {
   readonly ruleset: Ruleset
-  readonly loadedAt: Instant
-  readonly files: readonly string[]
 }
 
 export type ReloadOutcome =
   | { readonly kind: 'loaded'; readonly inForce: InForce }
   | { readonly kind: 'refused'; readonly problems: readonly RuleProblem[] }
 
+/** A person's word that the rules are to be others. */
+export interface RulesetOrder {
+  readonly by: Actor
+  /** Take them although they drop a destination that is still owed something; that is held then. */
+  readonly force?: boolean
+}
+
 /**
  * The ruleset that decides now. It is swapped whole or not at all: everything that can fail happens before anything live is
- * touched, and a folder that does not load leaves the old one in force (RULES.md semantics 12).
+ * touched, and a folder that does not load leaves the old one in force (RULES.md semantics 12). A person may pin an earlier
+ * one over the folder as it stands; a change of the folder, or a reload that is asked for, ends that.
  */
 export class RulesInForce implements AsyncDisposable {
   readonly #deps: RulesInForceDeps
@@ -43,7 +52,7 @@ export class RulesInForce implements AsyncDisposable {
   readonly #closing: (() => Promise<void>)[] = []
   #inForce: InForce
   #problems: readonly RuleProblem[]
-  #reloading: Promise<unknown> = Promise.resolve()
+  #changing: Promise<unknown> = Promise.resolve()
   #timer: Timer | undefined
 
   private constructor(deps: RulesInForceDeps, inForce: InForce, problems: readonly RuleProblem[]) {
@@ -53,29 +62,28 @@ export class RulesInForce implements AsyncDisposable {
   }
 
   /**
-   * Loads the folder, or when it does not load the last ruleset that did.
+   * Loads the folder; when it does not load, or is pinned over, the last ruleset that was in force.
    *
    * @throws KurirError `invalid-rules` with every mistake when no ruleset was ever in force
    */
   static async open(deps: RulesInForceDeps): Promise<RulesInForce> {
-    const read = await readAndLoad(deps)
-    if ('ruleset' in read) {
-      const inForce = await putInForce(deps, read, { name: 'start' })
-      return new RulesInForce(deps, inForce, [])
+    const look = await lookAtFolder(deps.folder, deps.environment)
+    const last = await lastInForce(deps)
+    if (last !== undefined && (isPinnedOver(last, look) || isSame(last, look))) return new RulesInForce(deps, last, [])
+    const judged = await judge(deps, look.compiled(), last, false)
+    if (judged.kind === 'compiled') {
+      return new RulesInForce(deps, await putInForce(deps, judged.candidate, START, null), [])
     }
-    const last = await deps.ledger.lastRuleset()
-    const kept = last === undefined ? undefined : loadRuleset(filesOf(last), deps.environment)
-    if (last === undefined || kept === undefined || !('ruleset' in kept)) throw invalidRules(read.problems)
-    logProblems(deps.log, read.problems)
-    const files = last.files.map((file) => file.name)
-    return new RulesInForce(deps, { ruleset: kept.ruleset, loadedAt: last.loadedAt, files }, read.problems)
+    if (last === undefined) throw invalidRules(judged.problems)
+    logProblems(deps.log, judged.problems)
+    return new RulesInForce(deps, last, judged.problems)
   }
 
   get current(): InForce {
     return this.#inForce
   }
 
-  /** Why the folder as it stands is not in force; empty when it is. */
+  /** Why the folder as it stands is not in force; empty when it is, or when another is pinned over it. */
   get problems(): readonly RuleProblem[] {
     return this.#problems
   }
@@ -85,17 +93,40 @@ export class RulesInForce implements AsyncDisposable {
     this.#listeners.push(listener)
   }
 
-  /** Reads the folder again. One reload at a time; the same files again change nothing. */
-  reload(by: Actor): Promise<ReloadOutcome> {
-    const outcome = this.#reloading.then(() => this.#reload(by))
-    this.#reloading = outcome.catch(() => {})
-    return outcome
+  /** Reads the folder again because somebody asked for it, which ends a pin. One change at a time. */
+  reload(by: Actor, force = false): Promise<ReloadOutcome> {
+    return this.#inTurn(async () => this.#take((await this.#look()).compiled(), { by, force }, null))
   }
 
-  /** Reloads whenever the folder changes, until disposed. */
+  /** Reads the folder again because it may have changed; the same files again change nothing, nor does what is pinned over. */
+  look(): Promise<ReloadOutcome> {
+    return this.#inTurn(async () => {
+      const look = await this.#look()
+      if (isSame(this.#inForce, look) || isPinnedOver(this.#inForce, look)) {
+        this.#problems = []
+        return { kind: 'loaded', inForce: this.#inForce }
+      }
+      return await this.#take(look.compiled(), { by: WATCHER }, null)
+    })
+  }
+
+  /**
+   * Puts a ruleset that was in force before in force again, compiled and tested like any other, and pins it. Undefined when
+   * none of that digest was kept.
+   */
+  rollback(digest: string, reason: string, order: RulesetOrder): Promise<ReloadOutcome | undefined> {
+    return this.#inTurn(async () => {
+      const files = await this.#deps.ledger.views.rulesetFiles(digest)
+      if (files === undefined) return undefined
+      const { digest: over } = await this.#look()
+      return await this.#take(compileKept(files, this.#deps.environment), order, { over, reason })
+    })
+  }
+
+  /** Looks whenever the folder changes, until disposed. */
   watch(): void {
     const watcher = watch(this.#deps.folder, { ignoreInitial: true, depth: 1 })
-    watcher.on('all', () => this.#reloadSoon())
+    watcher.on('all', () => this.#lookSoon())
     watcher.on('error', () => this.#deps.log.warn('rules-watch-failed'))
     this.#closing.push(() => watcher.close())
     this.#lookAnyway()
@@ -104,90 +135,101 @@ export class RulesInForce implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#timer?.cancel()
     for (const close of this.#closing.splice(0)) await close()
-    await this.#reloading
+    await this.#changing
   }
 
-  #reloadSoon(): void {
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const outcome = this.#changing.then(change)
+    this.#changing = outcome.catch(() => {})
+    return outcome
+  }
+
+  #look(): Promise<FolderLook> {
+    return lookAtFolder(this.#deps.folder, this.#deps.environment)
+  }
+
+  #lookSoon(): void {
     this.#timer?.cancel()
     this.#timer = this.#deps.clock.after(SETTLE, () => {
-      this.reload({ name: 'watcher' }).catch(() => this.#deps.log.error('rules-reload-failed'))
+      this.look().catch(() => this.#deps.log.error('rules-reload-failed'))
     })
   }
 
   #lookAnyway(): void {
     const timer = this.#deps.clock.after(LOOK_ANYWAY, () => {
-      this.#reloadSoon()
+      this.#lookSoon()
       this.#lookAnyway()
     })
     this.#closing.push(async () => timer.cancel())
   }
 
-  async #reload(by: Actor): Promise<ReloadOutcome> {
-    const read = await readAndLoad(this.#deps)
-    if (!('ruleset' in read)) return this.#refuse(read.problems, by)
-    if (read.ruleset.digest === this.#inForce.ruleset.digest) {
-      this.#problems = []
-      return { kind: 'loaded', inForce: this.#inForce }
+  async #take(compiled: Compiled, order: RulesetOrder, pin: RulesetPin | null): Promise<ReloadOutcome> {
+    const before = this.#inForce
+    const judged = await judge(this.#deps, compiled, before, order.force ?? false)
+    if (judged.kind === 'refused') return await this.#refuse(judged.problems, order.by, pin !== null)
+    const isSame = judged.candidate.ruleset.digest === before.digest
+    if (!isSame || pin !== null || before.pin !== null) {
+      this.#inForce = await putInForce(this.#deps, judged.candidate, order.by, pin)
     }
-    const owed = await this.#stillOwed(read.ruleset)
-    if (owed.length > 0) return this.#refuse(owed, by)
-    this.#inForce = await putInForce(this.#deps, read, by)
     this.#problems = []
-    for (const listener of this.#listeners) listener(this.#inForce)
+    if (!isSame) for (const listener of this.#listeners) listener(this.#inForce)
     return { kind: 'loaded', inForce: this.#inForce }
   }
 
-  async #refuse(problems: readonly RuleProblem[], by: Actor): Promise<ReloadOutcome> {
-    const known = this.#problems.map(formatProblem).join('\n') === problems.map(formatProblem).join('\n')
-    this.#problems = problems
-    if (!known) {
-      logProblems(this.#deps.log, problems)
+  /** What a person asked for is on record each time; what the watcher finds, once. A refused rollback says nothing of the folder. */
+  async #refuse(problems: readonly RuleProblem[], by: Actor, isRollback: boolean): Promise<ReloadOutcome> {
+    const isNew = textOf(this.#problems) !== textOf(problems)
+    if (!isRollback) this.#problems = problems
+    if (isNew) logProblems(this.#deps.log, problems)
+    if (isNew || by !== WATCHER) {
       const detail = `${problems.length} problems`
       await this.#deps.ledger.processEvent({ event: 'ruleset-refused', actor: by.name, outcome: 'failure', detail })
     }
     return { kind: 'refused', problems }
   }
-
-  /** A destination that is still owed something cannot leave the rules: its deliveries would have nowhere to go. */
-  async #stillOwed(next: Ruleset): Promise<readonly RuleProblem[]> {
-    const problems: RuleProblem[] = []
-    for (const [name, { destination }] of this.#inForce.ruleset.destinations) {
-      if (next.destinations.has(name)) continue
-      const depth = await this.#deps.ledger.views.queueDepth(name)
-      const owed = depth.ready + depth.waiting + depth.sending + depth.awaitingCommitment + depth.held
-      if (owed === 0) continue
-      const message = `destination ${name} is gone from the rules, but ${owed} deliveries are still owed to it; keep it until they are settled or cancelled.`
-      problems.push({ file: destination.file, line: destination.line, column: 1, message })
-    }
-    return problems
-  }
 }
 
-type Read =
-  | { readonly ruleset: Ruleset; readonly files: readonly RuleFile[] }
-  | { readonly problems: readonly RuleProblem[] }
+const START: Actor = { name: 'start' }
+const WATCHER: Actor = { name: 'watcher' }
 
-async function readAndLoad(deps: RulesInForceDeps): Promise<Read> {
-  const folder = await readRulesFolder(deps.folder)
-  if ('problems' in folder) return folder
-  const loaded = loadRuleset(folder.files, deps.environment)
-  return 'ruleset' in loaded ? { ruleset: loaded.ruleset, files: folder.files } : loaded
+/** The last ruleset that came into force, as today's loader reads it; undefined when there is none, or it no longer loads. */
+async function lastInForce({ ledger, environment }: RulesInForceDeps): Promise<InForce | undefined> {
+  const last = await ledger.lastRuleset()
+  const kept = last === undefined ? undefined : compileKept(last.files, environment)
+  if (last === undefined || kept?.kind !== 'compiled') return undefined
+  const { ruleset, summary } = kept.candidate
+  return { ...last, files: last.files.map(({ name }) => name), summary, ruleset }
+}
+
+const isPinnedOver = ({ pin }: InForce, look: FolderLook): boolean => pin !== null && pin.over === look.digest
+
+const isSame = ({ pin, digest }: InForce, look: FolderLook): boolean => pin === null && digest === look.digest
+
+/** A ruleset that compiles may still drop what is owed. */
+async function judge(
+  { ledger }: RulesInForceDeps,
+  compiled: Compiled,
+  before: InForce | undefined,
+  force: boolean,
+): Promise<Compiled> {
+  if (compiled.kind === 'refused' || before === undefined || force) return compiled
+  const problems = await stillOwed(ledger.views, before.ruleset, compiled.candidate.ruleset)
+  return problems.length === 0 ? compiled : { kind: 'refused', problems }
 }
 
 async function putInForce(
-  deps: RulesInForceDeps,
-  { ruleset, files }: { readonly ruleset: Ruleset; readonly files: readonly RuleFile[] },
+  { ledger, clock, log }: RulesInForceDeps,
+  { ruleset, files, summary }: Candidate,
   by: Actor,
+  pin: RulesetPin | null,
 ): Promise<InForce> {
-  const loadedAt = deps.clock.now()
+  const { digest } = ruleset
+  const row = { digest, loadedAt: clock.now(), by: by.name, summary, pin }
   const texts = files.map(({ name, bytes }) => ({ name, text: Buffer.from(bytes).toString('utf8') }))
-  await deps.ledger.rulesetInForce({ digest: ruleset.digest, loadedAt, by: by.name, files: texts })
-  deps.log.info('ruleset-loaded', { ruleset: ruleset.digest.slice(0, 12), count: files.length })
-  return { ruleset, loadedAt, files: files.map((file) => file.name) }
+  await ledger.rulesetInForce({ ...row, files: texts })
+  log.info('ruleset-loaded', { ruleset: digest.slice(0, 12), count: files.length })
+  return { ...row, files: files.map(({ name }) => name), ruleset }
 }
-
-const filesOf = (record: RulesetRecord): readonly RuleFile[] =>
-  record.files.map(({ name, text }) => ({ name, bytes: Buffer.from(text, 'utf8') }))
 
 function logProblems(log: Log, problems: readonly RuleProblem[]): void {
   for (const { file, line, column, message } of problems) {
@@ -195,5 +237,7 @@ function logProblems(log: Log, problems: readonly RuleProblem[]): void {
   }
 }
 
+const textOf = (problems: readonly RuleProblem[]): string => problems.map(formatProblem).join('\n')
+
 const invalidRules = (problems: readonly RuleProblem[]): KurirError =>
-  new KurirError('invalid-rules', 'permanent', problems.map(formatProblem).join('\n'))
+  new KurirError('invalid-rules', 'permanent', textOf(problems))

@@ -90,7 +90,7 @@ test('a broken folder changes nothing, and is put on record once however often i
   const rules = await open()
   await write(BAD)
   for (let i = 0; i < 3; i += 1) {
-    expect(await rules.reload(BY)).toMatchObject({ kind: 'refused', problems: [{ file: 'rules/00.yaml', line: 2 }] })
+    expect(await rules.look()).toMatchObject({ kind: 'refused', problems: [{ file: 'rules/00.yaml', line: 2 }] })
   }
   expect(namesOf(rules)).toEqual(['first'])
   expect(await events('failure')).toBe(1)

@@ -9,15 +9,17 @@ import type { DeliveryState } from '../ledger/states.ts';
 import type { AttemptOutcome } from '../ledger/states.ts';
 import type { DestinationKind } from './sources.ts';
 import type { DestinationState } from './models.ts';
+import type { Moment } from '../ledger/states.ts';
+import type { FileChange } from './ruleset-difference.ts';
 import type { Instant } from '../base/clock.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { StudyRow, InstanceRow, ObligationRow, DeliveryRow, AttemptRow, AuditRow, QueueDepth as QueueDepthRow } from '../ledger/views.ts';
-import type { Reception as ReceptionModel } from '../ledger/records.ts';
+import type { StudyRow, InstanceRow, ObligationRow, DeliveryRow, AttemptRow, AuditRow, QueueDepth as QueueDepthRow, RulesetRow } from '../ledger/views.ts';
+import type { Reception as ReceptionModel, RuleSummary } from '../ledger/records.ts';
 import type { AttributeChange as AttributeChangeModel } from '../dicom/resolved-edit.ts';
 import type { RuleRef as RuleRefModel } from '../rules/decision.ts';
-import type { DestinationModel, UidModel, StudyPage, InstancePage, DeliveryPage, AttemptPage, AuditPage } from './models.ts';
-import type { RulesetInForce, RuleSummary, HealthReport } from './sources.ts';
+import type { DestinationModel, UidModel, RulesetDifferenceModel, RulesetPage, StudyPage, InstancePage, DeliveryPage, AttemptPage, AuditPage } from './models.ts';
+import type { HealthReport } from './sources.ts';
 import type { AdminContext } from './context.ts';
 export type Maybe<T> = T | null;
 export type InputMaybe<T> = Maybe<T>;
@@ -382,6 +384,8 @@ export type Health = {
   readonly spoolFree: Scalars['ByteCount']['output'];
   /** What a person should look at, one sentence each. */
   readonly problems: ReadonlyArray<Scalars['String']['output']>;
+  /** Why the rules folder as it stands is not in force, with file, line and column; empty when it is, or an earlier ruleset is pinned over it. */
+  readonly ruleProblems: ReadonlyArray<RuleProblem>;
 };
 
 /** A SOP Instance as received at one door. The same SOP Instance UID may be received more than once. */
@@ -511,7 +515,12 @@ export type Query = {
   readonly destination: Maybe<Destination>;
   /** What the rules declare, and what else is still owed something. */
   readonly destinations: ReadonlyArray<Destination>;
+  /** The rules in force. */
   readonly ruleset: Ruleset;
+  /** All that were ever in force, by when they last were. */
+  readonly rulesets: RulesetConnection;
+  /** By their digests; null when one of them is not kept. */
+  readonly rulesetDifference: Maybe<RulesetDifference>;
   /** Newest first. */
   readonly auditEvents: AuditEventConnection;
   /** Those that were revoked are listed too, in the order of their names. */
@@ -569,6 +578,22 @@ export type QueryDestinationArgs = {
 
 
 /** Every query needs VIEWER. */
+export type QueryRulesetsArgs = {
+  first: InputMaybe<Scalars['Int']['input']>;
+  after: InputMaybe<Scalars['String']['input']>;
+  last: InputMaybe<Scalars['Int']['input']>;
+  before: InputMaybe<Scalars['String']['input']>;
+};
+
+
+/** Every query needs VIEWER. */
+export type QueryRulesetDifferenceArgs = {
+  from: Scalars['String']['input'];
+  to: Scalars['String']['input'];
+};
+
+
+/** Every query needs VIEWER. */
 export type QueryAuditEventsArgs = {
   first: InputMaybe<Scalars['Int']['input']>;
   after: InputMaybe<Scalars['String']['input']>;
@@ -590,8 +615,10 @@ export type Mutation = {
   readonly destinationVerify: DestinationVerifyResult;
   /** Run today's rules over an instance that is still in the spool. */
   readonly instanceReplan: InstanceReplanResult;
-  /** Read rules/ again. Keeps the rules in force if the new ones fail. */
+  /** Read rules/ again. Keeps the rules in force if the new ones fail. Ends a rollback. */
   readonly rulesetReload: RulesetReloadResult;
+  /** Put an earlier ruleset in force again. It stays, over restarts too, until a file of rules/ changes or rulesetReload. */
+  readonly rulesetRollback: RulesetRollbackResult;
   /** The token is in the answer, and nowhere else ever after. */
   readonly tokenCreate: TokenCreateResult;
   /** It opens nothing from now on. */
@@ -642,6 +669,18 @@ export type MutationInstanceReplanArgs = {
 
 
 /** Each of these is one intent of an operator, and one audit event under the name of the token. */
+export type MutationRulesetReloadArgs = {
+  input: InputMaybe<RulesetReloadInput>;
+};
+
+
+/** Each of these is one intent of an operator, and one audit event under the name of the token. */
+export type MutationRulesetRollbackArgs = {
+  input: RulesetRollbackInput;
+};
+
+
+/** Each of these is one intent of an operator, and one audit event under the name of the token. */
 export type MutationTokenCreateArgs = {
   input: TokenCreateInput;
 };
@@ -652,24 +691,52 @@ export type MutationTokenRevokeArgs = {
   input: TokenRevokeInput;
 };
 
-/** The rules in force. */
+/** Rules that are or were in force, all files of them. */
 export type Ruleset = Node & {
   readonly __typename?: 'Ruleset';
   readonly id: Scalars['ID']['output'];
   /** SHA-256 over the files. */
   readonly digest: Scalars['String']['output'];
+  /** When it last came into force. */
   readonly loadedAt: Scalars['DateTime']['output'];
+  /** Who had it loaded: a token by its name, or start, watcher, signal. */
+  readonly by: Scalars['String']['output'];
+  /** Why somebody went back to it; null when it was what the folder said. */
+  readonly rolledBackBecause: Maybe<Scalars['String']['output']>;
   readonly files: ReadonlyArray<Scalars['String']['output']>;
-  /** In the order in which they are tried. */
+  /** Null when it is no longer kept. */
+  readonly texts: Maybe<ReadonlyArray<RuleFile>>;
+  /** In the order in which they are tried; empty for one that an earlier version of Kurir kept. */
   readonly rules: ReadonlyArray<Rule>;
+  /** Null for one that an earlier version of Kurir kept. */
+  readonly tests: Maybe<RuleTestSummary>;
+};
+
+export type RuleFile = {
+  readonly __typename?: 'RuleFile';
+  readonly name: Scalars['String']['output'];
+  readonly text: Scalars['String']['output'];
 };
 
 export type Rule = {
   readonly __typename?: 'Rule';
   readonly name: Scalars['String']['output'];
   readonly file: Scalars['String']['output'];
+  /** The first is 1. */
   readonly line: Scalars['Int']['output'];
+  readonly moment: Moment;
   readonly destinations: ReadonlyArray<Destination>;
+};
+
+export type { Moment };
+
+/** The tests of the rule files, run when the ruleset came into force. One that fails one never does. */
+export type RuleTestSummary = {
+  readonly __typename?: 'RuleTestSummary';
+  readonly passed: Scalars['Int']['output'];
+  readonly failed: Scalars['Int']['output'];
+  /** Names of rules that matched in no test. */
+  readonly untestedRules: ReadonlyArray<Scalars['String']['output']>;
 };
 
 /** A rule as it stood when it decided. */
@@ -679,6 +746,45 @@ export type RuleRef = {
   readonly file: Scalars['String']['output'];
   readonly line: Scalars['Int']['output'];
   readonly rulesetDigest: Scalars['String']['output'];
+};
+
+export type RulesetConnection = {
+  readonly __typename?: 'RulesetConnection';
+  readonly edges: ReadonlyArray<RulesetEdge>;
+  readonly nodes: ReadonlyArray<Ruleset>;
+  readonly pageInfo: PageInfo;
+};
+
+export type RulesetEdge = {
+  readonly __typename?: 'RulesetEdge';
+  readonly cursor: Scalars['String']['output'];
+  readonly node: Ruleset;
+};
+
+/** What changed from one ruleset to another, line by line. */
+export type RulesetDifference = {
+  readonly __typename?: 'RulesetDifference';
+  readonly from: Ruleset;
+  readonly to: Ruleset;
+  /** Only those that differ. */
+  readonly files: ReadonlyArray<RuleFileDifference>;
+};
+
+export type RuleFileDifference = {
+  readonly __typename?: 'RuleFileDifference';
+  readonly name: Scalars['String']['output'];
+  readonly change: FileChange;
+  readonly linesAdded: Scalars['Int']['output'];
+  readonly linesRemoved: Scalars['Int']['output'];
+  /** As diff -u writes it: three lines of context around each change. */
+  readonly unified: Scalars['String']['output'];
+};
+
+export type { FileChange };
+
+export type RulesetReloadInput = {
+  /** Take the rules although they drop a destination that is still owed something. What is owed to it is held `destination gone`, and due again when the rules declare it again. */
+  readonly force?: InputMaybe<Scalars['Boolean']['input']>;
 };
 
 export type RulesetReloadResult = RulesetReloadSuccess | RulesetRefused;
@@ -705,6 +811,22 @@ export type RuleProblem = {
   /** The first is 1. */
   readonly column: Scalars['Int']['output'];
   readonly message: Scalars['String']['output'];
+};
+
+export type RulesetRollbackInput = {
+  /** Of a ruleset that was in force before. */
+  readonly digest: Scalars['String']['input'];
+  /** Goes on record. Write nothing that identifies a patient. */
+  readonly reason: Scalars['String']['input'];
+  /** As for rulesetReload. */
+  readonly force?: InputMaybe<Scalars['Boolean']['input']>;
+};
+
+export type RulesetRollbackResult = RulesetRollbackSuccess | RulesetRefused | NotFound;
+
+export type RulesetRollbackSuccess = {
+  readonly __typename?: 'RulesetRollbackSuccess';
+  readonly ruleset: Ruleset;
 };
 
 /** A study as this router has seen it: never more than what arrived. */
@@ -885,7 +1007,7 @@ export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
     | ( StudyRow & { __typename: 'Study' } )
     | ( DeliveryRow & { __typename: 'Delivery' } )
     | ( DestinationModel & { __typename: 'Destination' } )
-    | ( RulesetInForce & { __typename: 'Ruleset' } )
+    | ( RulesetRow & { __typename: 'Ruleset' } )
   ;
   DeliveryRetryResult:
     | ( Omit<DeliveryRetrySuccess, 'delivery'> & { delivery: _RefType['Delivery'] } & { __typename: 'DeliveryRetrySuccess' } )
@@ -924,6 +1046,11 @@ export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
     | ( Omit<RulesetReloadSuccess, 'ruleset'> & { ruleset: _RefType['Ruleset'] } & { __typename: 'RulesetReloadSuccess' } )
     | ( Omit<RulesetRefused, 'inForce'> & { inForce: _RefType['Ruleset'] } & { __typename: 'RulesetRefused' } )
   ;
+  RulesetRollbackResult:
+    | ( Omit<RulesetRollbackSuccess, 'ruleset'> & { ruleset: _RefType['Ruleset'] } & { __typename: 'RulesetRollbackSuccess' } )
+    | ( Omit<RulesetRefused, 'inForce'> & { inForce: _RefType['Ruleset'] } & { __typename: 'RulesetRefused' } )
+    | ( NotFound & { __typename: 'NotFound' } )
+  ;
   TokenCreateResult:
     | ( TokenCreateSuccess & { __typename: 'TokenCreateSuccess' } )
     | ( Invalid & { __typename: 'Invalid' } )
@@ -943,7 +1070,7 @@ export type ResolversInterfaceTypes<_RefType extends Record<string, unknown>> = 
     | ( DestinationModel & { __typename: 'Destination' } )
     | ( InstanceRow & { __typename: 'Instance' } )
     | ( ObligationRow & { __typename: 'Obligation' } )
-    | ( RulesetInForce & { __typename: 'Ruleset' } )
+    | ( RulesetRow & { __typename: 'Ruleset' } )
     | ( StudyRow & { __typename: 'Study' } )
   ;
   UserError:
@@ -1028,13 +1155,25 @@ export type ResolversTypes = {
   InstanceReplanSuccess: ResolverTypeWrapper<Omit<InstanceReplanSuccess, 'instance'> & { instance: ResolversTypes['Instance'] }>;
   Query: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
-  Ruleset: ResolverTypeWrapper<RulesetInForce>;
+  Ruleset: ResolverTypeWrapper<RulesetRow>;
+  RuleFile: ResolverTypeWrapper<RuleFile>;
   Rule: ResolverTypeWrapper<RuleSummary>;
+  Moment: Moment;
+  RuleTestSummary: ResolverTypeWrapper<RuleTestSummary>;
   RuleRef: ResolverTypeWrapper<RuleRefModel>;
+  RulesetConnection: ResolverTypeWrapper<RulesetPage>;
+  RulesetEdge: ResolverTypeWrapper<Omit<RulesetEdge, 'node'> & { node: ResolversTypes['Ruleset'] }>;
+  RulesetDifference: ResolverTypeWrapper<RulesetDifferenceModel>;
+  RuleFileDifference: ResolverTypeWrapper<RuleFileDifference>;
+  FileChange: FileChange;
+  RulesetReloadInput: RulesetReloadInput;
   RulesetReloadResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['RulesetReloadResult']>;
   RulesetReloadSuccess: ResolverTypeWrapper<Omit<RulesetReloadSuccess, 'ruleset'> & { ruleset: ResolversTypes['Ruleset'] }>;
   RulesetRefused: ResolverTypeWrapper<Omit<RulesetRefused, 'inForce'> & { inForce: ResolversTypes['Ruleset'] }>;
   RuleProblem: ResolverTypeWrapper<RuleProblem>;
+  RulesetRollbackInput: RulesetRollbackInput;
+  RulesetRollbackResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['RulesetRollbackResult']>;
+  RulesetRollbackSuccess: ResolverTypeWrapper<Omit<RulesetRollbackSuccess, 'ruleset'> & { ruleset: ResolversTypes['Ruleset'] }>;
   Study: ResolverTypeWrapper<StudyRow>;
   StudyState: StudyState;
   StudyConnection: ResolverTypeWrapper<StudyPage>;
@@ -1113,13 +1252,23 @@ export type ResolversParentTypes = {
   InstanceReplanSuccess: Omit<InstanceReplanSuccess, 'instance'> & { instance: ResolversParentTypes['Instance'] };
   Query: Record<PropertyKey, never>;
   Mutation: Record<PropertyKey, never>;
-  Ruleset: RulesetInForce;
+  Ruleset: RulesetRow;
+  RuleFile: RuleFile;
   Rule: RuleSummary;
+  RuleTestSummary: RuleTestSummary;
   RuleRef: RuleRefModel;
+  RulesetConnection: RulesetPage;
+  RulesetEdge: Omit<RulesetEdge, 'node'> & { node: ResolversParentTypes['Ruleset'] };
+  RulesetDifference: RulesetDifferenceModel;
+  RuleFileDifference: RuleFileDifference;
+  RulesetReloadInput: RulesetReloadInput;
   RulesetReloadResult: ResolversUnionTypes<ResolversParentTypes>['RulesetReloadResult'];
   RulesetReloadSuccess: Omit<RulesetReloadSuccess, 'ruleset'> & { ruleset: ResolversParentTypes['Ruleset'] };
   RulesetRefused: Omit<RulesetRefused, 'inForce'> & { inForce: ResolversParentTypes['Ruleset'] };
   RuleProblem: RuleProblem;
+  RulesetRollbackInput: RulesetRollbackInput;
+  RulesetRollbackResult: ResolversUnionTypes<ResolversParentTypes>['RulesetRollbackResult'];
+  RulesetRollbackSuccess: Omit<RulesetRollbackSuccess, 'ruleset'> & { ruleset: ResolversParentTypes['Ruleset'] };
   Study: StudyRow;
   StudyConnection: StudyPage;
   StudyEdge: Omit<StudyEdge, 'node'> & { node: ResolversParentTypes['Study'] };
@@ -1382,6 +1531,7 @@ export type HealthResolvers<ContextType = AdminContext, ParentType extends Resol
   startedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
   spoolFree?: Resolver<ResolversTypes['ByteCount'], ParentType, ContextType>;
   problems?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
+  ruleProblems?: Resolver<ReadonlyArray<ResolversTypes['RuleProblem']>, ParentType, ContextType>;
 };
 
 export type InstanceResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Instance'] = ResolversParentTypes['Instance']> = {
@@ -1466,6 +1616,8 @@ export type QueryResolvers<ContextType = AdminContext, ParentType extends Resolv
   destination?: Resolver<Maybe<ResolversTypes['Destination']>, ParentType, ContextType, RequireFields<QueryDestinationArgs, 'name'>>;
   destinations?: Resolver<ReadonlyArray<ResolversTypes['Destination']>, ParentType, ContextType>;
   ruleset?: Resolver<ResolversTypes['Ruleset'], ParentType, ContextType>;
+  rulesets?: Resolver<ResolversTypes['RulesetConnection'], ParentType, ContextType, Partial<QueryRulesetsArgs>>;
+  rulesetDifference?: Resolver<Maybe<ResolversTypes['RulesetDifference']>, ParentType, ContextType, RequireFields<QueryRulesetDifferenceArgs, 'from' | 'to'>>;
   auditEvents?: Resolver<ResolversTypes['AuditEventConnection'], ParentType, ContextType, Partial<QueryAuditEventsArgs>>;
   tokens?: Resolver<ReadonlyArray<ResolversTypes['Token']>, ParentType, ContextType>;
   health?: Resolver<ResolversTypes['Health'], ParentType, ContextType>;
@@ -1479,7 +1631,8 @@ export type MutationResolvers<ContextType = AdminContext, ParentType extends Res
   destinationResume?: Resolver<ResolversTypes['DestinationResumeResult'], ParentType, ContextType, RequireFields<MutationDestinationResumeArgs, 'input'>>;
   destinationVerify?: Resolver<ResolversTypes['DestinationVerifyResult'], ParentType, ContextType, RequireFields<MutationDestinationVerifyArgs, 'input'>>;
   instanceReplan?: Resolver<ResolversTypes['InstanceReplanResult'], ParentType, ContextType, RequireFields<MutationInstanceReplanArgs, 'input'>>;
-  rulesetReload?: Resolver<ResolversTypes['RulesetReloadResult'], ParentType, ContextType>;
+  rulesetReload?: Resolver<ResolversTypes['RulesetReloadResult'], ParentType, ContextType, Partial<MutationRulesetReloadArgs>>;
+  rulesetRollback?: Resolver<ResolversTypes['RulesetRollbackResult'], ParentType, ContextType, RequireFields<MutationRulesetRollbackArgs, 'input'>>;
   tokenCreate?: Resolver<ResolversTypes['TokenCreateResult'], ParentType, ContextType, RequireFields<MutationTokenCreateArgs, 'input'>>;
   tokenRevoke?: Resolver<ResolversTypes['TokenRevokeResult'], ParentType, ContextType, RequireFields<MutationTokenRevokeArgs, 'input'>>;
 };
@@ -1488,16 +1641,34 @@ export type RulesetResolvers<ContextType = AdminContext, ParentType extends Reso
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   digest?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   loadedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  by?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  rolledBackBecause?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   files?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
+  texts?: Resolver<Maybe<ReadonlyArray<ResolversTypes['RuleFile']>>, ParentType, ContextType>;
   rules?: Resolver<ReadonlyArray<ResolversTypes['Rule']>, ParentType, ContextType>;
+  tests?: Resolver<Maybe<ResolversTypes['RuleTestSummary']>, ParentType, ContextType>;
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type RuleFileResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RuleFile'] = ResolversParentTypes['RuleFile']> = {
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  text?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
 };
 
 export type RuleResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Rule'] = ResolversParentTypes['Rule']> = {
   name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   file?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   line?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  moment?: Resolver<ResolversTypes['Moment'], ParentType, ContextType>;
   destinations?: Resolver<ReadonlyArray<ResolversTypes['Destination']>, ParentType, ContextType>;
+};
+
+export type MomentResolvers = EnumResolverSignature<{ INSTANCE?: any, STUDY?: any }, ResolversTypes['Moment']>;
+
+export type RuleTestSummaryResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RuleTestSummary'] = ResolversParentTypes['RuleTestSummary']> = {
+  passed?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  failed?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  untestedRules?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
 };
 
 export type RuleRefResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RuleRef'] = ResolversParentTypes['RuleRef']> = {
@@ -1506,6 +1677,33 @@ export type RuleRefResolvers<ContextType = AdminContext, ParentType extends Reso
   line?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   rulesetDigest?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
 };
+
+export type RulesetConnectionResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RulesetConnection'] = ResolversParentTypes['RulesetConnection']> = {
+  edges?: Resolver<ReadonlyArray<ResolversTypes['RulesetEdge']>, ParentType, ContextType>;
+  nodes?: Resolver<ReadonlyArray<ResolversTypes['Ruleset']>, ParentType, ContextType>;
+  pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+};
+
+export type RulesetEdgeResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RulesetEdge'] = ResolversParentTypes['RulesetEdge']> = {
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  node?: Resolver<ResolversTypes['Ruleset'], ParentType, ContextType>;
+};
+
+export type RulesetDifferenceResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RulesetDifference'] = ResolversParentTypes['RulesetDifference']> = {
+  from?: Resolver<ResolversTypes['Ruleset'], ParentType, ContextType>;
+  to?: Resolver<ResolversTypes['Ruleset'], ParentType, ContextType>;
+  files?: Resolver<ReadonlyArray<ResolversTypes['RuleFileDifference']>, ParentType, ContextType>;
+};
+
+export type RuleFileDifferenceResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RuleFileDifference'] = ResolversParentTypes['RuleFileDifference']> = {
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  change?: Resolver<ResolversTypes['FileChange'], ParentType, ContextType>;
+  linesAdded?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  linesRemoved?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  unified?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type FileChangeResolvers = EnumResolverSignature<{ ADDED?: any, REMOVED?: any, CHANGED?: any }, ResolversTypes['FileChange']>;
 
 export type RulesetReloadResultResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RulesetReloadResult'] = ResolversParentTypes['RulesetReloadResult']> = {
   __resolveType: TypeResolveFn<'RulesetReloadSuccess' | 'RulesetRefused', ParentType, ContextType>;
@@ -1529,6 +1727,15 @@ export type RuleProblemResolvers<ContextType = AdminContext, ParentType extends 
   line?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   column?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   message?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type RulesetRollbackResultResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RulesetRollbackResult'] = ResolversParentTypes['RulesetRollbackResult']> = {
+  __resolveType: TypeResolveFn<'RulesetRollbackSuccess' | 'RulesetRefused' | 'NotFound', ParentType, ContextType>;
+};
+
+export type RulesetRollbackSuccessResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RulesetRollbackSuccess'] = ResolversParentTypes['RulesetRollbackSuccess']> = {
+  ruleset?: Resolver<ResolversTypes['Ruleset'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
 export type StudyResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Study'] = ResolversParentTypes['Study']> = {
@@ -1645,12 +1852,22 @@ export type Resolvers<ContextType = AdminContext> = {
   Query?: QueryResolvers<ContextType>;
   Mutation?: MutationResolvers<ContextType>;
   Ruleset?: RulesetResolvers<ContextType>;
+  RuleFile?: RuleFileResolvers<ContextType>;
   Rule?: RuleResolvers<ContextType>;
+  Moment?: MomentResolvers;
+  RuleTestSummary?: RuleTestSummaryResolvers<ContextType>;
   RuleRef?: RuleRefResolvers<ContextType>;
+  RulesetConnection?: RulesetConnectionResolvers<ContextType>;
+  RulesetEdge?: RulesetEdgeResolvers<ContextType>;
+  RulesetDifference?: RulesetDifferenceResolvers<ContextType>;
+  RuleFileDifference?: RuleFileDifferenceResolvers<ContextType>;
+  FileChange?: FileChangeResolvers;
   RulesetReloadResult?: RulesetReloadResultResolvers<ContextType>;
   RulesetReloadSuccess?: RulesetReloadSuccessResolvers<ContextType>;
   RulesetRefused?: RulesetRefusedResolvers<ContextType>;
   RuleProblem?: RuleProblemResolvers<ContextType>;
+  RulesetRollbackResult?: RulesetRollbackResultResolvers<ContextType>;
+  RulesetRollbackSuccess?: RulesetRollbackSuccessResolvers<ContextType>;
   Study?: StudyResolvers<ContextType>;
   StudyState?: StudyStateResolvers;
   StudyConnection?: StudyConnectionResolvers<ContextType>;

@@ -1,5 +1,6 @@
 // What a resolver of each GraphQL type is given, where that is not a row of the ledger.
-import type { AttemptRow, AuditRow, DeliveryRow, InstanceRow, Page, StudyRow } from '../ledger/views.ts'
+import type { AttemptRow, AuditRow, DeliveryRow, InstanceRow, Page, RulesetRow, StudyRow } from '../ledger/views.ts'
+import type { FileDifference } from './ruleset-difference.ts'
 
 /** Held equal to the GraphQL enum by a test. */
 export const DESTINATION_STATES = ['UP', 'DOWN', 'PAUSED'] as const
@@ -15,9 +16,17 @@ export interface UidModel {
   readonly uid: string
 }
 
+/** Two rulesets that were in force, and the files in which they differ. */
+export interface RulesetDifferenceModel {
+  readonly from: RulesetRow
+  readonly to: RulesetRow
+  readonly files: readonly FileDifference[]
+}
+
 export type StudyPage = Page<StudyRow>
 export type InstancePage = Page<InstanceRow>
 export type AttemptPage = Page<AttemptRow>
+export type RulesetPage = Page<RulesetRow>
 export type AuditPage = Page<AuditRow>
 export interface DeliveryPage extends Page<DeliveryRow> {
   /** Undefined where no index can tell cheaply. */

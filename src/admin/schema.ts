@@ -3,16 +3,17 @@ import type { GraphQLSchema } from 'graphql'
 import type { AdminContext } from './context.ts'
 import { guard } from './directives.ts'
 import type { Resolvers } from './generated.ts'
-import { globalId } from './global-id.ts'
 import { auditEvent } from './resolvers/audit.ts'
 import { delivery, deliveryAttempt, deliveryConnection } from './resolvers/delivery.ts'
 import { deliveryVerbs } from './resolvers/delivery-verbs.ts'
-import { destination, rule } from './resolvers/destination.ts'
+import { destination } from './resolvers/destination.ts'
 import { destinationVerbs } from './resolvers/destination-verbs.ts'
 import { instance, obligation, sopClass, study, transferSyntax } from './resolvers/instance.ts'
 import { otherVerbs } from './resolvers/other-verbs.ts'
 import { pageFields } from './resolvers/page.ts'
 import { query } from './resolvers/query.ts'
+import { rule, ruleset } from './resolvers/ruleset.ts'
+import { rulesetVerbs } from './resolvers/ruleset-verbs.ts'
 import { tokenVerbs } from './resolvers/token-verbs.ts'
 import { scalars } from './scalars.ts'
 import { readSdl } from './sdl.ts'
@@ -29,6 +30,7 @@ type ByTypename =
   | 'InstanceReplanResult'
   | 'Node'
   | 'RulesetReloadResult'
+  | 'RulesetRollbackResult'
   | 'TokenCreateResult'
   | 'TokenRevokeResult'
   | 'UserError'
@@ -36,7 +38,7 @@ type ByTypename =
 const resolvers: Omit<Resolvers, ByTypename> = {
   ...scalars,
   Query: query,
-  Mutation: { ...deliveryVerbs, ...destinationVerbs, ...otherVerbs, ...tokenVerbs },
+  Mutation: { ...deliveryVerbs, ...destinationVerbs, ...otherVerbs, ...rulesetVerbs, ...tokenVerbs },
   Study: study,
   Instance: instance,
   SopClass: sopClass,
@@ -45,13 +47,14 @@ const resolvers: Omit<Resolvers, ByTypename> = {
   Delivery: delivery,
   DeliveryAttempt: deliveryAttempt,
   Destination: destination,
-  Ruleset: { id: ({ digest }) => globalId('Ruleset', digest) },
+  Ruleset: ruleset,
   Rule: rule,
   AuditEvent: auditEvent,
   StudyConnection: pageFields(),
   InstanceConnection: pageFields(),
   DeliveryConnection: deliveryConnection,
   DeliveryAttemptConnection: pageFields(),
+  RulesetConnection: pageFields(),
   AuditEventConnection: pageFields(),
 }
 

@@ -1,6 +1,7 @@
 // What the admin needs of rooms it does not import; app.ts hands them in.
 import type { Instant, Milliseconds } from '../base/clock.ts'
 import type { Actor } from '../ledger/ledger.ts'
+import type { RulesetRow } from '../ledger/views.ts'
 
 /** Held equal to the GraphQL enum by a test. */
 export const DESTINATION_KINDS = ['DIMSE', 'FOLDER'] as const
@@ -30,22 +31,6 @@ export interface DestinationSource {
   verify(name: string, signal: AbortSignal): Promise<Verification>
 }
 
-export interface RuleSummary {
-  readonly name: string
-  readonly file: string
-  readonly line: number
-  /** Names, as the rule forwards to them. */
-  readonly destinations: readonly string[]
-}
-
-export interface RulesetInForce {
-  readonly digest: string
-  readonly loadedAt: Instant
-  readonly files: readonly string[]
-  /** In the order in which they are tried. */
-  readonly rules: readonly RuleSummary[]
-}
-
 export interface RuleMistake {
   readonly file: string
   readonly line: number
@@ -54,13 +39,21 @@ export interface RuleMistake {
 }
 
 export type Reload =
-  | { readonly kind: 'loaded'; readonly ruleset: RulesetInForce }
+  | { readonly kind: 'loaded'; readonly inForce: RulesetRow }
   | { readonly kind: 'refused'; readonly problems: readonly RuleMistake[] }
 
 export interface RulesetSource {
-  inForce(): RulesetInForce
-  /** Reads the folder again; what does not load changes nothing. Audited under `by` when it comes into force. */
-  reload(by: Actor): Promise<Reload>
+  inForce(): RulesetRow
+  /** Reads the folder again, which ends a pin; what does not load changes nothing. Audited under `by`, also when refused. */
+  reload(by: Actor, force: boolean): Promise<Reload>
+  /** Puts an earlier ruleset in force and pins it; undefined when none of that digest was kept. */
+  rollback(digest: string, reason: string, order: RulesetOrder): Promise<Reload | undefined>
+}
+
+export interface RulesetOrder {
+  readonly by: Actor
+  /** Also when it drops a destination that is still owed something; that is held then. */
+  readonly force: boolean
 }
 
 export interface HealthReport {
@@ -73,6 +66,8 @@ export interface HealthReport {
   readonly spoolFree: number
   /** One sentence each, without patient data: they are shown to callers without a token. */
   readonly problems: readonly string[]
+  /** Why the rules folder as it stands is not in force; empty when it is. */
+  readonly ruleProblems: readonly RuleMistake[]
 }
 
 export interface HealthSource {

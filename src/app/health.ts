@@ -1,6 +1,7 @@
+import type { HealthReport, HealthSource } from '../admin/sources.ts'
 import type { Instant } from '../base/clock.ts'
+import type { InForce } from '../reload.ts'
 import { formatProblem, type RuleProblem } from '../rules/rule-problem.ts'
-import type { Ruleset } from '../rules/ruleset.ts'
 import type { BlobStore } from '../spool/blob-store.ts'
 
 export interface HealthDeps {
@@ -9,22 +10,13 @@ export interface HealthDeps {
   readonly store: Pick<BlobStore, 'space'>
   /** Bytes that are to stay free, of a volume of that size. */
   readonly freeLeast: (totalBytes: number) => number
-  readonly rules: () => { readonly ruleset: Ruleset; readonly problems: readonly RuleProblem[] }
+  readonly rules: () => { readonly inForce: InForce; readonly problems: readonly RuleProblem[] }
   /** What keeps a door from taking anything, one sentence each. */
   readonly doors: () => readonly string[]
 }
 
-export interface HealthReport {
-  readonly live: boolean
-  readonly ready: boolean
-  readonly version: string
-  readonly startedAt: Instant
-  readonly spoolFree: number
-  readonly problems: readonly string[]
-}
-
 /** What a person should know of the whole process, one sentence a problem. */
-export class Health {
+export class Health implements HealthSource {
   readonly #deps: HealthDeps
   /** Set while the doors are open. */
   doorsOpen = false
@@ -35,14 +27,15 @@ export class Health {
 
   async report(): Promise<HealthReport> {
     const { freeBytes, totalBytes } = await this.#deps.store.space()
-    const problems = [...this.#ruleProblems(), ...this.#destinationProblems(), ...this.#deps.doors()]
+    const problems = [...this.#ruleProblems(), ...this.#pinned(), ...this.#destinationProblems(), ...this.#deps.doors()]
     if (freeBytes < this.#deps.freeLeast(totalBytes)) {
       problems.push(
         'The disk of the spool is below KURIR_SPOOL_FREE_MIN: new instances are refused until there is room.',
       )
     }
     const { version, startedAt } = this.#deps
-    return { live: true, ready: this.doorsOpen, version, startedAt, spoolFree: freeBytes, problems }
+    const { problems: ruleProblems } = this.#deps.rules()
+    return { live: true, ready: this.doorsOpen, version, startedAt, spoolFree: freeBytes, problems, ruleProblems }
   }
 
   #ruleProblems(): readonly string[] {
@@ -52,9 +45,19 @@ export class Health {
     return [`The rules as they stand do not load, so the last good ones are in force. ${lines.join(' ')}`]
   }
 
+  /** Without the reason: what a person typed is not for everybody. */
+  #pinned(): readonly string[] {
+    const { digest, pin, by, loadedAt } = this.#deps.rules().inForce
+    if (pin === null) return []
+    const since = new Date(loadedAt).toISOString()
+    return [
+      `The rules are pinned to ${digest.slice(0, 12)} by ${by} since ${since}; a changed file or rulesetReload ends that.`,
+    ]
+  }
+
   #destinationProblems(): readonly string[] {
-    const { ruleset } = this.#deps.rules()
-    return [...ruleset.destinations.values()].flatMap(({ destination: { name, reach } }) =>
+    const { inForce } = this.#deps.rules()
+    return [...inForce.ruleset.destinations.values()].flatMap(({ destination: { name, reach } }) =>
       reach.kind === 'not-configured' ? [`Destination ${name} needs ${reach.unset.join(', ')}, which is not set.`] : [],
     )
   }

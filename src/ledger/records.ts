@@ -1,5 +1,5 @@
 import type { Instant } from '../base/clock.ts'
-import type { DeliveryState, Door, RuleMoment } from './states.ts'
+import type { DeliveryState, Door, Moment } from './states.ts'
 
 /** How an instance came in. */
 export interface Reception {
@@ -45,7 +45,7 @@ export interface RuleSummary {
   readonly file: string
   /** 1-based. */
   readonly line: number
-  readonly moment: RuleMoment
+  readonly moment: Moment
   /** Names, as the rule forwards to them. */
   readonly destinations: readonly string[]
 }

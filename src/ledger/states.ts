@@ -40,8 +40,9 @@ export type StudyState = (typeof STUDY_STATES)[number]
 /** OPEN: its members are frozen and it is to be decided. WAITING: decided but for what an answer is awaited for. */
 export const ROUND_STATES = ['OPEN', 'WAITING', 'PLANNED'] as const
 export type RoundState = (typeof ROUND_STATES)[number]
-export const RULE_MOMENTS = ['INSTANCE', 'STUDY'] as const
-export type RuleMoment = (typeof RULE_MOMENTS)[number]
+
+export const MOMENTS = ['INSTANCE', 'STUDY'] as const
+export type Moment = (typeof MOMENTS)[number]
 
 export const ATTEMPT_OUTCOMES = [
   'DELIVERED',

@@ -32,12 +32,17 @@ export function testRuleset(
   files: readonly RuleFile[],
   environment: Environment,
 ): { readonly ruleset: Ruleset; readonly report: TestReport } | { readonly problems: readonly RuleProblem[] } {
-  const sorted = [...files].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
-  const loading = new Loading(sorted, environment)
+  const loading = new Loading(inOrder(files), environment)
   const { ruleset, tests } = loading.compile()
   if (loading.problems.length > 0) return { problems: sortProblems(loading.problems) }
   return { ruleset, report: runTests(tests, ruleset) }
 }
+
+/** The digest of the ruleset that these files make, whether they compile or not. */
+export const digestOfFiles = (files: readonly RuleFile[]): string => digestOf(inOrder(files))
+
+const inOrder = (files: readonly RuleFile[]): readonly RuleFile[] =>
+  [...files].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
 
 /** SHA-256 over names and contents; the lengths in between keep two files from passing for one. */
 function digestOf(files: readonly RuleFile[]): string {

@@ -64,6 +64,8 @@ const CALLS: Readonly<Record<string, string>> = {
   destination: 'destination(name: "x") { id }',
   destinations: 'destinations { id }',
   ruleset: 'ruleset { id }',
+  rulesets: 'rulesets { nodes { id } }',
+  rulesetDifference: 'rulesetDifference(from: "x", to: "y") { files { name } }',
   auditEvents: 'auditEvents { nodes { id } }',
   health: 'health { live }',
   tokens: 'tokens { name }',
@@ -75,6 +77,7 @@ const CALLS: Readonly<Record<string, string>> = {
   destinationVerify: 'destinationVerify(input: { name: "x" }) { __typename }',
   instanceReplan: 'instanceReplan(input: { instanceId: "x" }) { __typename }',
   rulesetReload: 'rulesetReload { __typename }',
+  rulesetRollback: 'rulesetRollback(input: { digest: "x", reason: "r" }) { __typename }',
   tokenCreate: 'tokenCreate(input: { name: "x", roles: [] }) { __typename }',
   tokenRevoke: 'tokenRevoke(input: { name: "x" }) { __typename }',
 }
@@ -82,6 +85,8 @@ const CALLS: Readonly<Record<string, string>> = {
 const LOWEST: Readonly<Record<string, 'VIEWER' | 'OPERATOR' | 'ADMIN'>> = {
   auditEvents: 'ADMIN',
   rulesetReload: 'ADMIN',
+  rulesetRollback: 'ADMIN',
+  rulesetDifference: 'ADMIN',
   tokens: 'ADMIN',
   tokenCreate: 'ADMIN',
   tokenRevoke: 'ADMIN',

@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createMetrics, type MetricsRegistry } from '../../src/admin/metrics.ts'
 import { type AdminSettings, createAdminServer } from '../../src/admin/server.ts'
-import type { DestinationSource, HealthReport, HealthSource, Reload, RulesetSource } from '../../src/admin/sources.ts'
+import type {
+  DestinationSource,
+  HealthReport,
+  HealthSource,
+  Reload,
+  RulesetOrder,
+  RulesetSource,
+} from '../../src/admin/sources.ts'
 import { type Clock, instant, ms, systemClock } from '../../src/base/clock.ts'
 import { idsFrom } from '../../src/base/id.ts'
 import type { Log, LogFields } from '../../src/base/log.ts'
@@ -69,13 +76,19 @@ export class TestDestinations implements DestinationSource {
 }
 
 class TestRulesets implements RulesetSource {
-  next: Reload = { kind: 'loaded', ruleset: RULESET }
+  next: Reload | undefined = { kind: 'loaded', inForce: RULESET }
   readonly reloadedBy: string[] = []
+  readonly rolledBack: (readonly [digest: string, reason: string, by: string, force: boolean])[] = []
 
   inForce = () => RULESET
 
-  async reload(by: { readonly name: string }) {
+  async reload(by: { readonly name: string }): Promise<Reload> {
     this.reloadedBy.push(by.name)
+    return this.next ?? { kind: 'refused', problems: [] }
+  }
+
+  async rollback(digest: string, reason: string, { by, force }: RulesetOrder): Promise<Reload | undefined> {
+    this.rolledBack.push([digest, reason, by.name, force])
     return this.next
   }
 }
@@ -88,6 +101,7 @@ class TestHealth implements HealthSource {
     startedAt: instant(Date.UTC(2026, 10, 21)),
     spoolFree: 5_000_000_000,
     problems: [],
+    ruleProblems: [],
   }
 
   report = (): HealthReport => this.now

@@ -1,16 +1,29 @@
-import type { RulesetInForce } from '../../src/admin/sources.ts'
 import { instant, ms, systemClock } from '../../src/base/clock.ts'
 import { idsFrom } from '../../src/base/id.ts'
 import type { DeliveryId, InstanceId } from '../../src/ledger/ids.ts'
 import type { Admission, Ledger, Settlement } from '../../src/ledger/ledger.ts'
+import type { RulesetRow } from '../../src/ledger/views.ts'
 
 const newId = idsFrom(systemClock)
 
-export const RULESET: RulesetInForce = {
+export const RULESET: RulesetRow = {
   digest: 'd1'.repeat(32),
   loadedAt: instant(Date.UTC(2026, 10, 21)),
+  by: 'start',
   files: ['00-first.yaml'],
-  rules: [{ name: 'everything', file: '00-first.yaml', line: 3, destinations: ['ARCHIVE', 'outbox'] }],
+  summary: {
+    rules: [
+      {
+        name: 'everything',
+        file: '00-first.yaml',
+        line: 3,
+        moment: 'INSTANCE',
+        destinations: ['ARCHIVE', 'outbox'],
+      },
+    ],
+    tests: { passed: 2, untestedRules: [] },
+  },
+  pin: null,
 }
 
 export const RULE = { name: 'everything', file: '00-first.yaml', line: 3, rulesetDigest: RULESET.digest }

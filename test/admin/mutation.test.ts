@@ -169,4 +169,36 @@ test('rules that load come into force; rules that do not are named and change no
     inForce: { digest: RULESET.digest },
   })
   expect(admin.rulesets.reloadedBy).toEqual(['admin', 'admin'])
+  // Who asked is on record already, where the rules are read.
+  expect(await actorsOf('ruleset-refused')).toEqual([])
+})
+
+test('an earlier ruleset is put in force again, under the name of the token', async () => {
+  const rollback = (input: string) =>
+    act(
+      `rulesetRollback(input: { ${input} })`,
+      `... on RulesetRollbackSuccess { ruleset { digest rolledBackBecause } } ... on NotFound { id }
+       ... on RulesetRefused { problems { line } inForce { digest } }`,
+      {},
+      'ADMIN',
+    )
+  const pin = { over: null, reason: 'too much was sent' }
+  admin.rulesets.next = { kind: 'loaded', inForce: { ...RULESET, pin } }
+  expect((await rollback('digest: "d0", reason: " too much was sent "')).data.did).toEqual({
+    __typename: 'RulesetRollbackSuccess',
+    ruleset: { digest: RULESET.digest, rolledBackBecause: 'too much was sent' },
+  })
+  admin.rulesets.next = { kind: 'refused', problems: [{ file: '00.yaml', line: 3, column: 1, message: 'owed' }] }
+  expect((await rollback('digest: "d0", reason: "r", force: true')).data.did).toMatchObject({
+    __typename: 'RulesetRefused',
+    problems: [{ line: 3 }],
+  })
+  admin.rulesets.next = undefined
+  expect((await rollback('digest: "d9", reason: "r"')).data.did).toEqual({ __typename: 'NotFound', id: 'd9' })
+  expect((await rollback('digest: "d9", reason: ""')).errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT')
+  expect(admin.rulesets.rolledBack).toEqual([
+    ['d0', 'too much was sent', 'admin', false],
+    ['d0', 'r', 'admin', true],
+    ['d9', 'r', 'admin', false],
+  ])
 })

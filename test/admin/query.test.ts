@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import type { RulesetRow } from '../../src/ledger/views.ts'
 import { type AdminFixture, startAdmin } from './admin-fixture.ts'
 import { admission, admit, attempt, PATIENT, plan, RULESET } from './admissions.ts'
 
@@ -141,6 +142,7 @@ test('destinations show state, queue and address, also one that the rules no lon
 test('everything with an id is found by it again, and nothing else is', async () => {
   await admit(admin.ledger, UID, 1)
   await plan(admin.ledger, ['ARCHIVE'])
+  await keep(RULESET, ['# rules'])
   await attempt(admin.ledger, 'ARCHIVE', 'FAILED', 'AMBIGUOUS')
   const { data } = await admin.ask(`{
     studies { nodes { id } } instances { nodes { id obligations { id } } }
@@ -170,19 +172,26 @@ test('everything with an id is found by it again, and nothing else is', async ()
 })
 
 test('the ruleset in force and the health of the process', async () => {
-  admin.health.now = { ...admin.health.now, ready: false, problems: ['The rules of 06:30 did not load.'] }
+  const mistake = { file: 'rules/00.yaml', line: 3, column: 5, message: 'no such word' }
+  const problems = ['The rules of 06:30 did not load.']
+  admin.health.now = { ...admin.health.now, ready: false, problems, ruleProblems: [mistake] }
   const { data } =
-    await admin.ask(`{ ruleset { digest loadedAt files rules { name file line destinations { name kind } } }
-    health { live ready version startedAt spoolFree problems } }`)
+    await admin.ask(`{ ruleset { digest loadedAt by rolledBackBecause files tests { passed failed untestedRules }
+      rules { name file line moment destinations { name kind } } }
+    health { live ready version startedAt spoolFree problems ruleProblems { file line column message } } }`)
   expect(data.ruleset).toEqual({
     digest: RULESET.digest,
     loadedAt: '2026-11-21T00:00:00.000Z',
+    by: 'start',
+    rolledBackBecause: null,
+    tests: { passed: 2, failed: 0, untestedRules: [] },
     files: ['00-first.yaml'],
     rules: [
       {
         name: 'everything',
         file: '00-first.yaml',
         line: 3,
+        moment: 'INSTANCE',
         destinations: [
           { name: 'ARCHIVE', kind: 'DIMSE' },
           { name: 'outbox', kind: 'FOLDER' },
@@ -190,7 +199,7 @@ test('the ruleset in force and the health of the process', async () => {
       },
     ],
   })
-  expect(data.health).toMatchObject({ live: true, ready: false, spoolFree: 5e9, problems: [expect.any(String)] })
+  expect(data.health).toMatchObject({ live: true, ready: false, spoolFree: 5e9, problems, ruleProblems: [mistake] })
 })
 
 test('the audit trail names events, actors and their subjects', async () => {
@@ -236,4 +245,85 @@ test('a caller’s mistake is answered as one, and is nothing to log', async () 
     ])
   }
   expect(admin.log.lines.filter((line) => line.level === 'error')).toEqual([])
+})
+
+/** Puts a ruleset on record, with a file for each text. */
+const keep = (ruleset: RulesetRow, texts: readonly string[]) =>
+  admin.ledger.rulesetInForce({
+    ...ruleset,
+    files: texts.map((text, index) => ({ name: `rules/${index}.yaml`, text })),
+  })
+
+test('every ruleset that was in force is listed, the last first; their texts are for an ADMIN', async () => {
+  await keep({ ...RULESET, digest: 'd0', summary: null }, ['a\n'])
+  await keep({ ...RULESET, by: 'watcher' }, ['a\nb\n', 'c\n'])
+  await keep({ ...RULESET, digest: 'd0', summary: null, by: 'ani', pin: { over: null, reason: 'too much' } }, ['a\n'])
+  const query = `{ rulesets(first: 5) { edges { node { digest by rolledBackBecause files tests { passed }
+    rules { name } } } pageInfo { hasNextPage } } }`
+  const { data, errors } = await admin.ask(query, {}, 'VIEWER')
+  expect(errors).toBeUndefined()
+  expect(data.rulesets).toEqual({
+    edges: [
+      {
+        node: {
+          digest: 'd0',
+          by: 'ani',
+          rolledBackBecause: 'too much',
+          files: ['rules/0.yaml'],
+          tests: null,
+          rules: [],
+        },
+      },
+      {
+        node: {
+          digest: RULESET.digest,
+          by: 'watcher',
+          rolledBackBecause: null,
+          files: ['rules/0.yaml', 'rules/1.yaml'],
+          tests: { passed: 2 },
+          rules: [{ name: 'everything' }],
+        },
+      },
+    ],
+    pageInfo: { hasNextPage: false },
+  })
+  const texts = '{ rulesets(first: 1) { nodes { texts { name text } } } }'
+  const seen = await admin.ask(texts, {}, 'ADMIN')
+  expect(seen.data.rulesets.nodes).toEqual([{ texts: [{ name: 'rules/0.yaml', text: 'a\n' }] }])
+  const refused = await admin.ask(texts, {}, 'OPERATOR')
+  expect(refused.data.rulesets.nodes).toEqual([{ texts: null }])
+  expect(refused.errors?.[0]?.extensions.code).toBe('FORBIDDEN')
+})
+
+test('the difference of two rulesets names each file that differs, line by line', async () => {
+  await keep({ ...RULESET, digest: 'd0' }, ['same\n', 'a\nb\n'])
+  await keep({ ...RULESET, digest: 'd1' }, ['same\n', 'a\nB\n', 'new\n'])
+  const ask = (from: string, to: string) =>
+    admin.ask(`{ rulesetDifference(from: "${from}", to: "${to}") { from { digest } to { digest }
+      files { name change linesAdded linesRemoved unified } } }`)
+  const { data, errors } = await ask('d0', 'd1')
+  expect(errors).toBeUndefined()
+  expect(data.rulesetDifference).toEqual({
+    from: { digest: 'd0' },
+    to: { digest: 'd1' },
+    files: [
+      {
+        name: 'rules/1.yaml',
+        change: 'CHANGED',
+        linesAdded: 1,
+        linesRemoved: 1,
+        unified: '--- rules/1.yaml\n+++ rules/1.yaml\n@@ -1,2 +1,2 @@\n a\n-b\n+B\n',
+      },
+      {
+        name: 'rules/2.yaml',
+        change: 'ADDED',
+        linesAdded: 1,
+        linesRemoved: 0,
+        unified: '--- /dev/null\n+++ rules/2.yaml\n@@ -0,0 +1 @@\n+new\n',
+      },
+    ],
+  })
+  expect((await ask('d1', 'd0')).data.rulesetDifference.files[1]).toMatchObject({ change: 'REMOVED', linesRemoved: 1 })
+  expect((await ask('d1', 'd1')).data.rulesetDifference.files).toEqual([])
+  expect((await ask('d1', 'd9')).data.rulesetDifference).toBeNull()
 })

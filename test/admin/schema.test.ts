@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals'
 import { buildSchema, isEnumType, isObjectType, isUnionType } from 'graphql'
 import { isCurrent } from '../../schema/codegen.ts'
 import { DESTINATION_STATES } from '../../src/admin/models.ts'
+import { FILE_CHANGES } from '../../src/admin/ruleset-difference.ts'
 import { buildAdminSchema } from '../../src/admin/schema.ts'
 import { readSdl } from '../../src/admin/sdl.ts'
 import { DESTINATION_KINDS } from '../../src/admin/sources.ts'
@@ -24,6 +25,8 @@ test.each([
   ['AttemptOutcome', states.ATTEMPT_OUTCOMES],
   ['DestinationKind', DESTINATION_KINDS],
   ['DestinationState', DESTINATION_STATES],
+  ['Moment', states.MOMENTS],
+  ['FileChange', FILE_CHANGES],
 ])('the enum %s is the closed set of the code', (name, values) => {
   const type = schema.getType(name)
   expect(isEnumType(type) ? type.getValues().map((value) => value.name) : []).toEqual(values)

@@ -1,5 +1,5 @@
 import type { AdminContext } from '../context.ts'
-import type { DestinationResolvers, RuleResolvers } from '../generated.ts'
+import type { DestinationResolvers } from '../generated.ts'
 import { globalId } from '../global-id.ts'
 import type { DestinationModel, DestinationState } from '../models.ts'
 import { readPage } from '../paging.ts'
@@ -26,10 +26,6 @@ export const destination: DestinationResolvers = {
 
 /** Above it, counting costs more than it tells. */
 export const COUNT_CAP = 10_000
-
-export const rule: RuleResolvers = {
-  destinations: ({ destinations }) => destinations.map((name) => ({ name })),
-}
 
 /** What the rules declare, in their order, then what else has ever been owed something. */
 export async function allDestinations(context: AdminContext): Promise<readonly DestinationModel[]> {

@@ -29,7 +29,7 @@ async function find(ref: NodeRef, context: AdminContext): Promise<AnyNode | null
     case 'Obligation':
       return named('Obligation', await views.obligation(ref.key))
     case 'Ruleset':
-      return named('Ruleset', rulesetOf(ref.key, context))
+      return named('Ruleset', await views.ruleset(ref.key))
     case 'Study':
       return named('Study', await views.study(ref.key))
     default:
@@ -43,12 +43,6 @@ async function findAuditEvent(key: string, context: AdminContext): Promise<Audit
   const sequence = Number(key.slice(slash + 1))
   if (slash < 1 || !Number.isSafeInteger(sequence)) return undefined
   return await context.ledger.views.auditEvent(key.slice(0, slash), sequence)
-}
-
-// Only the ruleset in force is on hand; an earlier one is known by what it decided.
-function rulesetOf(digest: string, context: AdminContext) {
-  const ruleset = context.rulesets.inForce()
-  return ruleset.digest === digest ? ruleset : undefined
 }
 
 function named<Type extends NodeType, Row extends object>(type: Type, row: Row | undefined) {

@@ -12,18 +12,4 @@ export const otherVerbs = {
     if (refusal !== undefined) return refusal
     return { __typename: 'InstanceReplanSuccess', instance: (await ledger.views.instance(id)) ?? before }
   },
-
-  async rulesetReload(_root, _args, { rulesets, ledger, caller }) {
-    const reload = await rulesets.reload(caller)
-    if (reload.kind === 'loaded') return { __typename: 'RulesetReloadSuccess', ruleset: reload.ruleset }
-    const count = reload.problems.length
-    await ledger.processEvent({ event: 'ruleset-refused', actor: caller.name, outcome: 'refused', detail: null })
-    return {
-      __typename: 'RulesetRefused',
-      code: 'INVALID',
-      message: `The rules have ${count} ${count === 1 ? 'mistake' : 'mistakes'}; those in force stay in force.`,
-      problems: reload.problems,
-      inForce: rulesets.inForce(),
-    }
-  },
-} satisfies Pick<MutationResolvers, 'instanceReplan' | 'rulesetReload'>
+} satisfies Pick<MutationResolvers, 'instanceReplan'>

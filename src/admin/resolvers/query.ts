@@ -2,6 +2,7 @@ import type { QueryResolvers } from '../generated.ts'
 import { readPage } from '../paging.ts'
 import { allDestinations, COUNT_CAP, findDestination } from './destination.ts'
 import { findNode } from './node.ts'
+import { rulesetDifference } from './ruleset.ts'
 import { auditSelection, deliverySelection, instanceSelection, studySelection } from './selection.ts'
 
 export const query: QueryResolvers = {
@@ -17,6 +18,8 @@ export const query: QueryResolvers = {
   destination: async (_root, { name }, context) => (await findDestination(name, context)) ?? null,
   destinations: (_root, _args, context) => allDestinations(context),
   ruleset: (_root, _args, { rulesets }) => rulesets.inForce(),
+  rulesets: (_root, args, { ledger }) => ledger.views.rulesets(readPage(args)),
+  rulesetDifference: (_root, { from, to }, { ledger }) => rulesetDifference(ledger.views, from, to),
   auditEvents: (_root, args, { ledger }) => ledger.views.auditEvents(auditSelection(args.filter), readPage(args)),
   tokens: (_root, _args, { ledger }) => ledger.tokens(),
   health: async (_root, _args, { health }) => await health.report(),

@@ -1,0 +1,65 @@
+import { type Clock, ms, type Timer } from '../base/clock.ts'
+import type { Log } from '../base/log.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+
+export interface GoneDestinationsDeps {
+  readonly ledger: Pick<Ledger, 'deliveriesHoldGone' | 'deliveriesReleaseGone' | 'views'>
+  /** The names that the rules in force declare. */
+  readonly declared: () => ReadonlySet<string>
+  readonly clock: Pick<Clock, 'after'>
+  readonly log: Log
+}
+
+/** So many in one transaction, so that nothing else waits for long. */
+const BATCH = 500
+/** What was planned or given back while the rules changed is found then. */
+const LOOK_AGAIN = ms(60_000)
+
+/**
+ * Keeps what is owed to a destination that the rules no longer declare where a person sees it: held `destination gone`
+ * (RULES.md semantics 12). When the rules declare it again, it is due again.
+ */
+export class GoneDestinations implements AsyncDisposable {
+  readonly #deps: GoneDestinationsDeps
+  #sweeping: Promise<void> = Promise.resolve()
+  #timer: Timer | undefined
+  #stopped = false
+
+  constructor(deps: GoneDestinationsDeps) {
+    this.#deps = deps
+  }
+
+  /** Looks at every destination that was ever owed something, and again from time to time. A failure is logged. */
+  sweep(): Promise<void> {
+    this.#sweeping = this.#sweeping.then(() => this.#sweep())
+    return this.#sweeping
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true
+    this.#timer?.cancel()
+    await this.#sweeping
+  }
+
+  async #sweep(): Promise<void> {
+    if (this.#stopped) return
+    this.#timer?.cancel()
+    try {
+      const declared = this.#deps.declared()
+      for (const { name } of await this.#deps.ledger.views.conditions()) await this.#settle(name, declared.has(name))
+    } catch {
+      this.#deps.log.error('gone-destinations-not-held', { code: 'internal' })
+    }
+    if (!this.#stopped) this.#timer = this.#deps.clock.after(LOOK_AGAIN, () => void this.sweep())
+  }
+
+  async #settle(name: string, isDeclared: boolean): Promise<void> {
+    const { ledger, log } = this.#deps
+    const change = isDeclared
+      ? () => ledger.deliveriesReleaseGone(name, BATCH)
+      : () => ledger.deliveriesHoldGone(name, BATCH)
+    let count = 0
+    for (let done = BATCH; done === BATCH && !this.#stopped; count += done) done = await change()
+    if (count > 0) log.info(isDeclared ? 'deliveries-released' : 'deliveries-held', { destination: name, count })
+  }
+}
