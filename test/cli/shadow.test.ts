@@ -41,7 +41,14 @@ async function withPast(act: (ledger: Ledger) => Promise<void>): Promise<void> {
   const file = path.join(site.dataDir, LEDGER_FILE)
   await using ledger = await openSqliteLedger({ file, node: NODE, clock: systemClock })
   const files = folder.files.map(({ name, bytes }) => ({ name, text: Buffer.from(bytes).toString() }))
-  await ledger.rulesetInForce({ digest: ruleset.digest, loadedAt: ledger.now(), by: 'test', files })
+  await ledger.rulesetInForce({
+    digest: ruleset.digest,
+    loadedAt: ledger.now(),
+    by: 'test',
+    files,
+    summary: null,
+    pin: null,
+  })
   await fillPast(ledger, { instances: 2_000, perStudy: 20, endsAt: ledger.now(), ruleset })
   await act(ledger)
 }

@@ -76,7 +76,6 @@ describe('at a million deliveries', () => {
     ['instances by state', instances.instanceSource({ state: 'HELD' })],
     ['instances by caller', instances.instanceSource({ callingAe: 'CT1', receivedAfter: instant(5) })],
     ['instances by SOP class', instances.instanceSource({ sopClassUid: '1.2.3' })],
-    ['rulesets', rulesets.RULESET_SOURCE],
     ['audit events', readKeep.auditSource({})],
     ['audit events of a subject', readKeep.auditSource({ subjectId: 'i1' })],
     ['audit events by name', readKeep.auditSource({ event: 'Decision Made', after: instant(5) })],
