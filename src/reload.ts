@@ -1,19 +1,14 @@
-import { watch } from 'chokidar'
-import { type Clock, ms, type Timer } from './base/clock.ts'
+import type { Clock } from './base/clock.ts'
 import { KurirError } from './base/failure.ts'
 import type { Log } from './base/log.ts'
 import type { Actor, Ledger } from './ledger/ledger.ts'
 import type { RulesetPin } from './ledger/records.ts'
 import type { LedgerViews, RulesetRow } from './ledger/views.ts'
 import { type Candidate, type Compiled, compileKept, type FolderLook, lookAtFolder } from './reload/candidate.ts'
+import { FolderWatch } from './reload/folder-watch.ts'
 import { stillOwed } from './reload/still-owed.ts'
 import { formatProblem, type RuleProblem } from './rules/rule-problem.ts'
 import type { Ruleset } from './rules/ruleset.ts'
-
-/** Editors save in several steps; what comes within this time is one change. */
-const SETTLE = ms(250)
-/** The watched folder itself may be replaced, which no watcher sees. */
-const LOOK_ANYWAY = ms(30_000)
 
 export interface RulesInForceDeps {
   readonly folder: string
@@ -49,11 +44,10 @@ export interface RulesetOrder {
 export class RulesInForce implements AsyncDisposable {
   readonly #deps: RulesInForceDeps
   readonly #listeners: ((inForce: InForce) => void)[] = []
-  readonly #closing: (() => Promise<void>)[] = []
   #inForce: InForce
   #problems: readonly RuleProblem[]
   #changing: Promise<unknown> = Promise.resolve()
-  #timer: Timer | undefined
+  #watching: FolderWatch | undefined
 
   private constructor(deps: RulesInForceDeps, inForce: InForce, problems: readonly RuleProblem[]) {
     this.#deps = deps
@@ -125,16 +119,19 @@ export class RulesInForce implements AsyncDisposable {
 
   /** Looks whenever the folder changes, until disposed. */
   watch(): void {
-    const watcher = watch(this.#deps.folder, { ignoreInitial: true, depth: 1 })
-    watcher.on('all', () => this.#lookSoon())
-    watcher.on('error', () => this.#deps.log.warn('rules-watch-failed'))
-    this.#closing.push(() => watcher.close())
-    this.#lookAnyway()
+    const { folder, clock, log } = this.#deps
+    this.#watching = FolderWatch.start({
+      folder,
+      clock,
+      log,
+      changed: () => {
+        this.look().catch(() => log.error('rules-reload-failed'))
+      },
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#timer?.cancel()
-    for (const close of this.#closing.splice(0)) await close()
+    await this.#watching?.[Symbol.asyncDispose]()
     await this.#changing
   }
 
@@ -146,21 +143,6 @@ export class RulesInForce implements AsyncDisposable {
 
   #look(): Promise<FolderLook> {
     return lookAtFolder(this.#deps.folder, this.#deps.environment)
-  }
-
-  #lookSoon(): void {
-    this.#timer?.cancel()
-    this.#timer = this.#deps.clock.after(SETTLE, () => {
-      this.look().catch(() => this.#deps.log.error('rules-reload-failed'))
-    })
-  }
-
-  #lookAnyway(): void {
-    const timer = this.#deps.clock.after(LOOK_ANYWAY, () => {
-      this.#lookSoon()
-      this.#lookAnyway()
-    })
-    this.#closing.push(async () => timer.cancel())
   }
 
   async #take(compiled: Compiled, order: RulesetOrder, pin: RulesetPin | null): Promise<ReloadOutcome> {

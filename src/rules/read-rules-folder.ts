@@ -7,6 +7,9 @@ import { MAX_FILE_BYTES, type RuleFile } from './rule-source.ts'
 const MAX_FILES = 500
 const RULE_FILE = /^[^.].*\.ya?ml$/
 
+/** Whether a file of that name in a rules folder is read. */
+export const isRuleFile = (name: string): boolean => RULE_FILE.test(name)
+
 /**
  * Reads the `*.yaml` and `*.yml` files of the folder, and of `cases/` in it, in filename order. The one place of this
  * room that touches a disk. A folder or file that cannot be read is a problem, not an exception.
@@ -41,7 +44,7 @@ export async function readRulesFolder(
 async function list(folder: string): Promise<readonly string[] | string> {
   try {
     const names = await readdir(folder)
-    return names.filter((name) => RULE_FILE.test(name)).sort()
+    return names.filter(isRuleFile).sort()
   } catch (error) {
     return reasonOf(error)
   }
