@@ -19,7 +19,7 @@ const CT = {
  */
 export async function storeAll(
   port: number,
-  files: () => Iterable<Buffer>,
+  files: () => Iterable<Buffer> | AsyncIterable<Buffer>,
   answered: (file: Buffer, status: number) => void,
 ): Promise<number> {
   const outcome = await requestAssociation({
@@ -36,7 +36,7 @@ export async function storeAll(
   const [context] = association.contexts
   if (context === undefined) return 0
   let count = 0
-  for (const file of files()) {
+  for await (const file of files()) {
     const found = findFileMeta(file, true)
     if (found.outcome !== 'found' || found.meta.sopInstanceUid === undefined) throw new Error('not a CT of ours')
     const dataSet = file.subarray(found.dataSetOffset)
