@@ -5,8 +5,8 @@ import { readRulesFolder } from '../rules/read-rules-folder.ts'
 import type { Rule } from '../rules/rule.ts'
 import { type RuleProblem, sortProblems } from '../rules/rule-problem.ts'
 import type { RuleFile } from '../rules/rule-source.ts'
-import type { TestReport } from '../rules/rule-test.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
+import type { TestReport } from '../rules/run-test.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -55,7 +55,7 @@ const summaryOf = (ruleset: Ruleset, { passed, untouched }: TestReport): Ruleset
   tests: { passed, untestedRules: untouched.map(({ name }) => name) },
 })
 
-const withChildren = ({ ref: { name, file, line }, forward, rules }: Rule): readonly RuleSummary[] => [
-  { name, file, line, moment: 'INSTANCE', destinations: forward },
+const withChildren = ({ ref: { name, file, line }, on, forward, rules }: Rule): readonly RuleSummary[] => [
+  { name, file, line, moment: on === 'study' ? 'STUDY' : 'INSTANCE', destinations: forward.map(({ to }) => to) },
   ...rules.flatMap(withChildren),
 ]

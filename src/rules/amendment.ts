@@ -1,13 +1,13 @@
 import { KurirError } from '../base/failure.ts'
 import type { AttributePath } from '../dicom/attribute-path.ts'
 import { isOneValue } from '../dicom/vr.ts'
-import { keyOf } from './draft.ts'
-import type { Amendment, HeaderView } from './facts.ts'
+import { Draft, keyOf } from './draft.ts'
+import type { Amendment, Facts, HeaderView } from './facts.ts'
 import { type AttributeName, parseAttribute } from './name.ts'
 import { unfit } from './vr-limit.ts'
 
 /** An amendment whose name is read; `values` null: the element is taken out. */
-export interface ReadAmendment {
+interface ReadAmendment {
   readonly name: AttributeName
   readonly values: readonly string[] | null
 }
@@ -22,7 +22,7 @@ export function amendmentProblem({ name: text, value }: Amendment): string | und
 }
 
 /** @throws KurirError `invalid-argument` for a name that `amendmentProblem` refuses */
-export function readAmendments(amendments: readonly Amendment[]): readonly ReadAmendment[] {
+function readAmendments(amendments: readonly Amendment[]): readonly ReadAmendment[] {
   return amendments.map((amendment) => {
     const name = parseAttribute(amendment.name)
     if ('problem' in name) throw new KurirError('invalid-argument', 'permanent', 'an amendment of no attribute')
@@ -61,3 +61,23 @@ export function amendedView(header: HeaderView, amendments: readonly Amendment[]
     vr: (path) => header.vr(path) ?? of(path)?.name.vr,
   }
 }
+
+/**
+ * The working copy before any rule: what was received with its amendments, which leave with every delivery.
+ *
+ * @throws KurirError `invalid-argument` for a name that `amendmentProblem` refuses
+ */
+export function receivedDraft(facts: Facts): Draft {
+  const draft = new Draft(facts)
+  for (const { name, values } of readAmendments(facts.amendments ?? [])) {
+    if (values === null) draft.remove(name, 'amend')
+    else draft.set(name, values, 'amend')
+  }
+  return draft
+}
+
+/** The same facts with the amendments put on top of the header: what `match` sees. */
+export const amendedFacts = (facts: Facts): Facts =>
+  facts.amendments === undefined || facts.amendments.length === 0
+    ? facts
+    : { ...facts, header: amendedView(facts.header, facts.amendments) }

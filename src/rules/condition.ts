@@ -1,5 +1,5 @@
-import type { Facts } from './facts.ts'
-import { comparable, type Name, ourValues } from './name.ts'
+import type { Answer, Facts } from './facts.ts'
+import { type AnswerName, comparable, type Name, ourValues } from './name.ts'
 import type { Predicate } from './predicate.ts'
 
 /** A compiled match. */
@@ -19,25 +19,56 @@ export class Slots {
   }
 }
 
-/** The values of all names for one instance, each read when it is first asked for. */
+/** The values that a match looks at, each name read when it is first asked for. */
 export class Values {
-  readonly facts: Facts
-  readonly #slots: (readonly string[] | undefined)[] = []
+  readonly #read: (name: Name) => readonly string[]
+  readonly #slots: (readonly string[] | undefined)[]
+  readonly #answers: Bound
 
-  constructor(facts: Facts) {
-    this.facts = facts
+  constructor(
+    read: (name: Name) => readonly string[],
+    answers: Bound = NO_ANSWERS,
+    slots: (readonly string[] | undefined)[] = [],
+  ) {
+    this.#read = read
+    this.#answers = answers
+    this.#slots = slots
+  }
+
+  /** The same values, for a branch of the rules that knows these answers. */
+  within(answers: Bound): Values {
+    return answers === this.#answers ? this : new Values(this.#read, answers, this.#slots)
   }
 
   of(name: Name, slot: number): readonly string[] {
+    // Another branch may mean another answer by the same name.
+    if (name.kind === 'answer') return answerValues(name, this.#answers)
     const known = this.#slots[slot]
     if (known !== undefined) return known
-    const values = readValues(name, this.facts)
+    const values = this.#read(name)
     this.#slots[slot] = values
     return values
   }
 }
 
-function readValues(name: Name, facts: Facts): readonly string[] {
+/** The values of one instance. */
+export const valuesOfInstance = (facts: Facts): Values => new Values((name) => matchedValues(name, facts))
+
+/** The answers in reach of a rule, by the aliases of the lookups around it. */
+export type Bound = ReadonlyMap<string, Answer>
+export const NO_ANSWERS: Bound = new Map()
+
+/** What a field of an answer says; none where it says nothing. */
+export function answerValues({ alias, field }: AnswerName, answers: Bound): readonly string[] {
+  const answer = answers.get(alias)
+  if (answer === undefined) return []
+  if (field === 'found') return [String(answer.found)]
+  const text = Object.hasOwn(answer.fields, field) ? comparable(answer.fields[field] ?? '', 'LO') : ''
+  return text === '' ? [] : [text]
+}
+
+/** The values of one instance under a name, as they are compared. */
+export function matchedValues(name: Name, facts: Facts): readonly string[] {
   if (name.kind === 'ours') return ourValues(name.name, facts)
   if (name.kind !== 'attribute') return []
   const { header } = facts

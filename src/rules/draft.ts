@@ -29,6 +29,11 @@ export class Draft {
     this.#around = around
   }
 
+  /** The SOP Instance UID under which it would leave. */
+  get sopInstanceUid(): string {
+    return this.#drafted.get(SOP_INSTANCE_UID)?.values?.[0] ?? this.facts.sopInstanceUid
+  }
+
   /** A copy that goes its own way: a child's verbs never reach its parent or siblings. */
   fork(around: Around = this.#around): Draft {
     return new Draft(this.facts, this.#drafted, around)
@@ -94,6 +99,8 @@ export class Draft {
     return [...this.#drafted.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, drafted]) => drafted)
   }
 }
+
+const SOP_INSTANCE_UID = '(0008,0018)'
 
 /** One text for one path; sorts as the elements stand in a data set. */
 export const keyOf = (path: AttributePath): string =>

@@ -1,11 +1,6 @@
 /** Words of the rules language that this version refuses, each with what it is for: never taken for a typing mistake. */
 const LATER: Readonly<Record<string, string>> = {
-  study: 'the study moment',
-  lookup: 'asking a service',
-  notify: 'telling a service',
-  services: 'services',
   sources: 'sources',
-  keys: 'keys',
   hash: 'the verb hash',
   uid: 'the verb uid',
   record_original: 'record_original',
@@ -16,15 +11,6 @@ const LATER: Readonly<Record<string, string>> = {
   commit: 'storage commitment',
   expect: 'expect on a caller',
   report_to: 'storage commitment (report_to)',
-  only: 'only:',
-  with: 'with:',
-  modalities: 'the study moment',
-  series_count: 'the study moment',
-  instance_count: 'the study moment',
-  settled_by: 'the study moment',
-  lookups: 'asking a service',
-  asks: 'asking a service',
-  notifies: 'telling a service',
 }
 
 /** The sentence for a word that belongs to a later version; undefined for any other. */

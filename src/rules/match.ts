@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Condition, Slots } from './condition.ts'
-import { parseName } from './name.ts'
+import { INSTANCE_SCOPE, type NameScope, parseName } from './name.ts'
 import type { Place } from './place.ts'
 import { compilePredicate, type Lists, predicateSchema } from './predicate.ts'
 
@@ -33,6 +33,8 @@ export const matchSchema: z.ZodType = z
 export interface MatchContext {
   readonly lists: Lists
   readonly slots: Slots
+  /** Unsaid: at the instance moment, outside of any lookup. */
+  readonly scope?: NameScope
 }
 
 const listSchema = z.array(z.unknown()).min(1)
@@ -55,7 +57,7 @@ function compileEntry(key: string, place: Place, context: MatchContext): Conditi
     const of = compileMatch(place, context)
     return of === undefined ? undefined : { kind: 'not', of }
   }
-  const name = parseName(key)
+  const name = parseName(key, context.scope ?? INSTANCE_SCOPE)
   if ('problem' in name) return place.reportKey(name.problem)
   const predicate = compilePredicate(place, name, context.lists)
   return predicate === undefined ? undefined : { kind: 'test', name, slot: context.slots.slotOf(name), predicate }

@@ -4,10 +4,11 @@ import { TRANSFER_SYNTAXES, transferSyntaxByKeyword } from '../dicom/transfer-sy
 import { isWithin, parseCidr } from './cidr.ts'
 import { yesField } from './field.ts'
 import { isTimeVr, readMoment } from './moment.ts'
-import type { Name } from './name.ts'
+import type { Name, StudyName } from './name.ts'
 import { compilePattern, isPattern } from './pattern.ts'
 import type { Place } from './place.ts'
 import { isSopClassKeyword, nearestSopClass } from './sop-class.ts'
+import { SETTLED_BY } from './study-decision.ts'
 import { didYouMean } from './suggestion.ts'
 
 /** Judges the values of one name: comparable ones, none when there is no such attribute. */
@@ -163,10 +164,10 @@ const COMPARISONS = {
 } as const
 
 function compared(key: Comparison, place: Place, literal: string, name: Name): ValueTest | undefined {
-  const vr = name.kind === 'attribute' ? name.vr : ''
+  const vr = comparedAs(name)
   const read = reader(vr)
   if (read === undefined) {
-    const what = name.kind === 'attribute' ? `${name.text} is ${vr}` : `${name.text} is text`
+    const what = vr === '' ? `${name.text} is text` : `${name.text} is ${vr}`
     return place.reportKey(`${key} compares numbers, dates and times; ${what}.`)
   }
   const bound = read(literal)
@@ -181,6 +182,14 @@ function compared(key: Comparison, place: Place, literal: string, name: Name): V
   return { test: holds, yes: `is ${words}`, no: `is not ${words}` }
 }
 
+/** The VR by whose order two values are compared; empty for text of ours. */
+function comparedAs(name: Name): string {
+  if (name.kind === 'attribute') return name.vr
+  return name.kind === 'study' && COUNTS.has(name.name) ? 'IS' : ''
+}
+
+const COUNTS: ReadonlySet<string> = new Set(['series_count', 'instance_count'])
+
 function reader(vr: string): ((text: string) => number | undefined) | undefined {
   if (isTimeVr(vr)) return (text) => readMoment(text, vr)
   if (!NUMBERS.has(vr)) return undefined
@@ -191,8 +200,34 @@ function reader(vr: string): ((text: string) => number | undefined) | undefined 
 function readLiteral(place: Place, name: Name): string | undefined {
   const literal = (place.text() ?? '').normalize('NFC')
   if (literal === '') return place.report('An empty text equals nothing; write { present: false }.')
-  const problem = name.kind === 'ours' ? checkOurs(literal, name.name) : undefined
+  const problem = checkLiteral(literal, name)
   return problem === undefined ? literal : place.report(problem)
+}
+
+function checkLiteral(literal: string, name: Name): string | undefined {
+  switch (name.kind) {
+    case 'ours':
+      return checkOurs(literal, name.name)
+    case 'study':
+      return checkOfStudy(literal, name.name)
+    case 'answer':
+      return name.field !== 'found' || literal === 'true' || literal === 'false'
+        ? undefined
+        : `${name.text} is true or false, not ${literal}.`
+    case 'attribute':
+      return undefined
+    default:
+      return name satisfies never
+  }
+}
+
+function checkOfStudy(literal: string, name: StudyName): string | undefined {
+  if (name === 'settled_by')
+    return SETTLED_BY.some((word) => word === literal)
+      ? undefined
+      : `A study is settled by one of ${SETTLED_BY.join(', ')}, not by ${literal}.`
+  if (COUNTS.has(name) && !/^(0|[1-9]\d*)$/.test(literal)) return `${name} is a whole number, not ${literal}.`
+  return undefined
 }
 
 const DOORS = ['dimse', 'stow', 'upload', 'folder', 'retrieve']

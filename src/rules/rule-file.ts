@@ -1,9 +1,12 @@
 import { z } from 'zod'
 import { callerSchema } from './caller.ts'
 import { destinationSchema } from './destinations.ts'
+import { keySchema } from './key-section.ts'
 import { otherwiseSchema } from './otherwise.ts'
 import { ruleSchema } from './rule.ts'
 import { testSchema } from './rule-test.ts'
+import { serviceSchema } from './service.ts'
+import { studySchema } from './study-options.ts'
 
 const list = z.array(z.string()).min(1)
 const mapping = z.record(z.string(), z.string())
@@ -24,6 +27,12 @@ export const ruleFileSchema = z.strictObject({
     .record(z.string(), destinationSchema)
     .optional()
     .describe('Where instances may go; shared by all files.'),
+  keys: z
+    .record(z.string(), keySchema)
+    .optional()
+    .describe('The secrets of the verbs hash and uid, each in a file; shared by all files.'),
+  study: studySchema.optional().describe('When a study’s moment comes. In one file only.'),
+  services: z.record(z.string(), serviceSchema).optional().describe('Whom we may ask and tell; shared by all files.'),
   rules: z.array(ruleSchema).optional().describe('What becomes of an instance. Every rule that matches applies.'),
   otherwise: otherwiseSchema
     .optional()
@@ -41,6 +50,9 @@ export const fileShell = z.strictObject({
   maps: z.record(z.string(), z.unknown()).optional(),
   callers: z.record(z.string(), z.unknown()).optional(),
   destinations: z.record(z.string(), z.unknown()).optional(),
+  keys: z.record(z.string(), z.unknown()).optional(),
+  study: z.unknown().optional(),
+  services: z.record(z.string(), z.unknown()).optional(),
   rules: z.unknown().optional(),
   otherwise: z.unknown().optional(),
   tests: z.unknown().optional(),

@@ -1,25 +1,36 @@
 import { z } from 'zod'
+import type { CalledServices } from './called-services.ts'
 import type { Condition, Slots } from './condition.ts'
 import type { RuleRef } from './decision.ts'
 import { nameField, yesField } from './field.ts'
+import { compileForward, type ForwardEntry, forwardSchema } from './forward-entry.ts'
+import { compileLookups, type Lookup, lookupSchema, scopeWithin } from './lookup.ts'
 import { compileMatch, matchSchema } from './match.ts'
-import { INSTANCE_SCOPE } from './name.ts'
+import type { NameScope } from './name.ts'
+import { compileNotifies, type Notify, notifySchema } from './notify.ts'
 import type { Place } from './place.ts'
 import type { Lists } from './predicate.ts'
-import { compileVerbs, type Maps, verbSchema } from './rewrite.ts'
+import { compileVerbs, type Maps, type VerbContext, verbSchema } from './rewrite.ts'
+import { checkAnswersNeeded, checkEffect, readMoment } from './rule-sense.ts'
 import type { Verb } from './verb.ts'
 
 /** One rule, compiled. */
 export interface Rule {
   readonly ref: Omit<RuleRef, 'rulesetDigest'>
+  /** The moment at which it is asked; that of the rule around it. */
+  readonly on: 'instance' | 'study'
   /** Undefined: everything. */
   readonly match: Condition | undefined
+  readonly lookups: readonly Lookup[]
   readonly rewrite: readonly Verb[]
-  readonly forward: readonly string[]
+  readonly forward: readonly ForwardEntry[]
+  readonly notify: readonly Notify[]
   readonly hold: string | undefined
   readonly discard: string | undefined
   readonly stop: boolean
   readonly rules: readonly Rule[]
+  /** Whether it or a rule inside it forwards, holds or discards: to notify alone is not to want an instance. */
+  readonly wants: boolean
 }
 
 export interface RuleContext {
@@ -29,6 +40,7 @@ export interface RuleContext {
   readonly keys: ReadonlySet<string>
   readonly slots: Slots
   readonly destinations: ReadonlySet<string>
+  readonly services: CalledServices
   /** Where each rule's name was used first. */
   readonly names: Map<string, string>
 }
@@ -36,7 +48,12 @@ export interface RuleContext {
 const sentence = z.string().min(1)
 const shell = {
   name: nameField.describe('What the rule is called: in Decisions, in the audit, in GraphQL. Unique over all files.'),
-  on: z.enum(['instance']).optional().describe('The moment: instance, when an instance has arrived.'),
+  on: z
+    .enum(['instance', 'study'])
+    .optional()
+    .describe(
+      'The moment: instance, when an instance has arrived (unless said otherwise), or study, when its study has.',
+    ),
   hold: sentence.optional().describe('Keeps the instance and asks a person; the reason.'),
   discard: sentence.optional().describe('Decides that the instance goes nowhere; the reason.'),
   stop: yesField.optional().describe('Ends the list this rule stands in, when it matched.'),
@@ -45,8 +62,10 @@ const shell = {
 const ruleShell = z.strictObject({
   ...shell,
   match: z.unknown().optional(),
+  lookup: z.unknown().optional(),
   rewrite: z.unknown().optional(),
   forward: z.unknown().optional(),
+  notify: z.unknown().optional(),
   rules: z.unknown().optional(),
 })
 
@@ -54,63 +73,77 @@ const ruleShell = z.strictObject({
 export const ruleSchema: z.ZodType = z.strictObject({
   ...shell,
   match: matchSchema.optional().describe('Which instances; unsaid: all.'),
+  lookup: lookupSchema.optional().describe('Whom to ask before anything else of this rule, each answer by its alias.'),
   rewrite: z
     .array(verbSchema)
     .min(1)
     .optional()
     .describe('What is changed on the way, verb by verb, for this rule and those inside it.'),
-  forward: z
-    .array(z.union([z.string(), z.strictObject({ to: z.string() })]))
-    .min(1)
-    .optional()
-    .describe('The destinations.'),
+  forward: forwardSchema.optional().describe('The destinations.'),
+  notify: notifySchema.optional().describe('Which services are told that the study has arrived.'),
   get rules() {
     return z
       .array(z.lazy(() => ruleSchema))
       .min(1)
       .optional()
-      .describe('Rules that are asked when this one matched; they inherit its rewrite.')
+      .describe('Rules that are asked when this one matched; they inherit its rewrite and its lookups.')
   },
 })
 
 const listSchema = z.array(z.unknown()).min(1)
-const forwardSchema = z.union([z.string(), z.strictObject({ to: z.string() })])
 
-/** One list of rules, over all files where it is the top one: which rule, if any, always ends it. */
-export interface RuleList {
-  endedBy?: string
+/** One list of rules, over all files where it is the top one: which rule, if any, always ends it at a moment. */
+export type RuleList = { [moment in Rule['on']]?: string }
+
+/** What a rule has from those around it. */
+export interface Inherited {
+  readonly scope: NameScope
+  /** At the top each rule chooses its moment; inside one they keep it. */
+  readonly isTop: boolean
 }
 
+export const AT_THE_TOP: Inherited = { scope: { moment: 'instance', aliases: new Map() }, isTop: true }
+
 /** The rules of one list; whatever is wrong is reported, and what can be read is compiled. */
-export function compileRules(place: Place, context: RuleContext, list: RuleList): readonly Rule[] {
+export function compileRules(
+  place: Place,
+  context: RuleContext,
+  list: RuleList,
+  inherited: Inherited,
+): readonly Rule[] {
   if (place.value === undefined || place.read(listSchema) === undefined) return []
   return place.items().flatMap((item) => {
-    const rule = compileRule(item, context)
+    const rule = compileRule(item, context, inherited)
+    if (rule === undefined) return []
     const name = item.at('name').text() ?? 'this rule'
-    if (list.endedBy !== undefined)
-      item.report(`The rule ${name} can never be reached: ${list.endedBy} always stops before it.`)
-    else if (rule?.stop === true && !item.has('match')) list.endedBy = `${name} (${item.file}:${rule.ref.line})`
-    return rule ?? []
+    const endedBy = list[rule.on]
+    if (endedBy !== undefined) item.report(`The rule ${name} can never be reached: ${endedBy} always stops before it.`)
+    else if (rule.stop && !item.has('match')) list[rule.on] = `${name} (${item.file}:${rule.ref.line})`
+    return rule
   })
 }
 
-function compileRule(place: Place, context: RuleContext): Rule | undefined {
+function compileRule(place: Place, context: RuleContext, inherited: Inherited): Rule | undefined {
   const given = place.read(ruleShell)
   if (place.map() === undefined) return undefined
   const name = place.at('name').text() ?? ''
   registerName(place.at('name'), name, context)
-  const match = compileMatch(place.at('match'), context)
-  const rewrite = compileRewrite(place.at('rewrite'), context)
-  const forward = compileForward(place.at('forward'), context)
-  const rules = compileRules(place.at('rules'), context, {})
-  if (given !== undefined && !['forward', 'hold', 'discard', 'rules'].some((key) => place.has(key))) {
-    place.report(`The rule ${name} does nothing; it needs forward, hold, discard or rules.`)
-  }
-  if (given?.hold !== undefined && given.discard !== undefined)
-    place.at('discard').reportKey('A rule holds or discards, not both.')
+  const on = readMoment(place.at('on'), inherited)
+  const outer: NameScope = { ...inherited.scope, moment: on }
+  const match = compileMatch(place.at('match'), { ...context, scope: outer })
+  const lookups = compileLookups(place.at('lookup'), context.services, outer)
+  const scope = scopeWithin(outer, lookups)
+  const rewrite = compileRewrite(place.at('rewrite'), { maps: context.maps, keys: context.keys, scope })
+  const forward = compileForward(place.at('forward'), { ...context, scope })
+  const notify = compileNotifies(place.at('notify'), { ...context, scope })
+  const rules = compileRules(place.at('rules'), context, {}, { scope, isTop: false })
+  if (given !== undefined) checkEffect(place, name)
+  checkAnswersNeeded(place, outer, scope)
   const { line } = place.position()
-  const { hold, discard, stop } = given ?? {}
-  return { ref: { name, file: place.file, line }, match, rewrite, forward, hold, discard, stop: stop ?? false, rules }
+  const { hold, discard, stop = false } = given ?? {}
+  const wants = forward.length > 0 || hold !== undefined || discard !== undefined || rules.some((inner) => inner.wants)
+  const ref = { name, file: place.file, line }
+  return { ref, on, match, lookups, rewrite, forward, notify, hold, discard, stop, rules, wants }
 }
 
 function registerName(place: Place, name: string, context: RuleContext): void {
@@ -121,27 +154,7 @@ function registerName(place: Place, name: string, context: RuleContext): void {
   else place.report(`There is a rule ${name} already, at ${first}.`)
 }
 
-function compileRewrite(place: Place, context: RuleContext): readonly Verb[] {
+function compileRewrite(place: Place, context: VerbContext): readonly Verb[] {
   if (place.value === undefined || place.read(listSchema) === undefined) return []
-  return place
-    .items()
-    .flatMap((item) => compileVerbs(item, { maps: context.maps, scope: INSTANCE_SCOPE, keys: context.keys }))
-}
-
-function compileForward(place: Place, context: RuleContext): readonly string[] {
-  if (place.value === undefined || place.read(listSchema) === undefined) return []
-  const seen = new Set<string>()
-  for (const item of place.items()) {
-    if (item.read(forwardSchema) === undefined) continue
-    const named = item.map() === undefined ? item : item.at('to')
-    const name = named.text() ?? ''
-    if (!context.destinations.has(name)) {
-      const known = [...context.destinations].sort()
-      named.report(
-        `No destination ${name}. ${known.length === 0 ? 'None is declared.' : `There are: ${known.join(', ')}.`}`,
-      )
-    } else if (seen.has(name)) named.report(`${name} stands twice in this list.`)
-    seen.add(name)
-  }
-  return [...seen]
+  return place.items().flatMap((item) => compileVerbs(item, context))
 }

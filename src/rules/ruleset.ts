@@ -2,6 +2,9 @@ import type { Caller } from './caller.ts'
 import type { CompiledDestination } from './destinations.ts'
 import type { OtherwiseOutcome } from './otherwise.ts'
 import type { Rule } from './rule.ts'
+import type { Service } from './service.ts'
+import type { StudyOptions } from './study-options.ts'
+import type { StudyNames } from './study-values.ts'
 
 /** All files of a rules folder, compiled: what `decide` asks. Never changes. */
 export interface Ruleset {
@@ -10,8 +13,25 @@ export interface Ruleset {
   /** Undefined: no `callers:` section, so this machine only. */
   readonly callers: readonly Caller[] | undefined
   readonly destinations: ReadonlyMap<string, CompiledDestination>
+  readonly services: ReadonlyMap<string, Service>
   readonly rules: readonly Rule[]
+  readonly study: StudySection
   readonly otherwise: OtherwiseOutcome
+  /** The secrets of `hash` and `uid` by name; one whose file cannot be used is not there, and what needs it is held. */
+  readonly keys: Pick<ReadonlyMap<string, Uint8Array>, 'get'>
+  /** The files of the keys that are not there. */
+  readonly keysNotConfigured: readonly { readonly name: string; readonly file: string }[]
   /** Callers that name environment variables which are not set: they admit nobody. */
   readonly callersNotConfigured: readonly { readonly name: string; readonly unset: readonly string[] }[]
+}
+
+/** What the ruleset says of the study moment. */
+export interface StudySection {
+  readonly options: StudyOptions
+  /** Whether there is any rule for it: without one a study needs no round. */
+  readonly hasRules: boolean
+  /** Whether one of them forwards, holds or discards, so that it may want an instance. */
+  readonly wants: boolean
+  /** What they look at over all instances. */
+  readonly names: StudyNames
 }

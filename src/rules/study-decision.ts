@@ -62,6 +62,8 @@ export interface StudyVerdict {
 
 /** What a service is to be told (RULES.md 3.9). */
 export interface PlannedNotify {
+  /** Equal notifications have equal keys, made as those of an `Ask` are. */
+  readonly key: string
   readonly service: string
   readonly call: string
   readonly arguments: Arguments

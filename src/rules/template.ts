@@ -1,4 +1,3 @@
-import type { Draft } from './draft.ts'
 import { variablesIn } from './environment.ts'
 import { type Name, type NameScope, parseName } from './name.ts'
 import type { Place } from './place.ts'
@@ -36,6 +35,9 @@ export function compileTemplate(place: Place, scope: NameScope): Template | unde
 
 const UNWRITABLE: ReadonlySet<string> = new Set(['SQ', 'OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'UN'])
 
+/** The names in a template. */
+export const namesIn = (template: Template): readonly Name[] => template.filter((part) => typeof part !== 'string')
+
 /** The template's text when nothing of it comes from the instance. */
 export const literalOf = (template: Template): string | undefined =>
   template.every((part) => typeof part === 'string') ? template.join('') : undefined
@@ -44,15 +46,21 @@ export const literalOf = (template: Template): string | undefined =>
 export const leastLength = (template: Template): number =>
   template.reduce((sum, part) => sum + (typeof part === 'string' ? part.length : 0), 0)
 
-/** Fills the template from the working copy. */
-export function fill(template: Template, draft: Draft): Filled {
+/** Where a template's values come from: a working copy, or a whole study. */
+export interface TemplateSource {
+  /** The values as rules compare them. */
+  comparables(name: Name): readonly string[]
+}
+
+/** Fills the template. */
+export function fill(template: Template, source: TemplateSource): Filled {
   let text = ''
   for (const part of template) {
     if (typeof part === 'string') {
       text += part
       continue
     }
-    const values = new Set(draft.comparables(part).filter((value) => value !== ''))
+    const values = new Set(source.comparables(part).filter((value) => value !== ''))
     if (values.size > 1) return { hold: `${part.text} has several different values` }
     const [value] = values
     // The rule was written for an answer that says it (RULES.md 3.6).

@@ -103,7 +103,6 @@ function sayKey(key: string, known: readonly string[]): string {
 }
 
 function sayChoice(found: unknown, choices: readonly string[], path: ShapeMistake['path']): string {
-  if (path.at(-1) === 'on' && found === 'study') return laterWord('study') ?? ''
   const text = typeof found === 'string' ? found : kindOf(found)
   const name = typeof path.at(-1) === 'string' ? `${path.at(-1)} is` : 'it must be'
   return `${text} cannot stand here; ${name} ${choices.join(' or ')}.`
