@@ -1,12 +1,16 @@
-import { isDeepStrictEqual } from 'node:util'
-import { explain } from '../rules/decide.ts'
-import type { Decision, PlannedForward } from '../rules/decision.ts'
-import type { Facts } from '../rules/facts.ts'
-import { viewOfHeader } from '../rules/header-view.ts'
-import type { Step } from '../rules/walk.ts'
+import { KurirError } from '../base/failure.ts'
+import { decide, explain } from '../rules/decide.ts'
+import { explainStudy } from '../rules/decide-study.ts'
+import { factsOf, type Given } from '../rules/given.ts'
+import type { Ruleset } from '../rules/ruleset.ts'
+import type { StudyMember } from '../rules/study-decision.ts'
+
 import { readSettings } from '../settings/settings.ts'
 import { type Command, type CommandContext, UsageError } from './command.ts'
-import { openDicomFile, scanFile } from './dicom-file.ts'
+import { type ReadFile, type Reception, readFacts } from './explain-files.ts'
+import { explainRecorded } from './explain-instance.ts'
+import { explainedLines } from './explain-lines.ts'
+import { explainedInstance, explainedStudy } from './explained.ts'
 import { optionsOf } from './options.ts'
 import { requireRules } from './rules-in-folder.ts'
 
@@ -14,79 +18,100 @@ const OPTIONS = {
   'calling-ae': { type: 'string', default: 'STORESCU' },
   'called-ae': { type: 'string' },
   peer: { type: 'string', default: '127.0.0.1' },
+  study: { type: 'boolean', default: false },
+  fact: { type: 'string', multiple: true },
+  instance: { type: 'string' },
 } as const
 
-/** Says what the rules would do with each file, and which rule said so; sends and stores nothing. */
+/**
+ * Says what the rules would do with files, with the study that they make, with an instance on record, or with facts given by
+ * hand, and which rule said so. Sends, stores and asks nothing.
+ */
 export const explainCommand: Command = {
   name: 'explain',
-  usage: '[--calling-ae AE] [--called-ae AE] [--peer ADDRESS] FILE…',
-  sentence: 'what the rules would do with these files, and why',
+  usage: '[--calling-ae AE] [--called-ae AE] [--peer ADDRESS] [--study] FILE… | --instance ID | --fact NAME=VALUE…',
+  sentence: 'what the rules would do, and why: with files, a study, an instance on record, or facts by hand',
   async run(args, context) {
     const { values, positionals } = optionsOf(args, OPTIONS)
-    if (positionals.length === 0) throw new UsageError('which file?')
+    const given = [positionals.length > 0, values.instance !== undefined, values.fact !== undefined]
+    if (given.filter(Boolean).length !== 1) throw new UsageError('which file? Or one --instance, or facts by --fact')
+    if (values.instance !== undefined) return await explainRecorded(values.instance, context)
     const ruleset = await requireRules(context.environment)
+    if (values.fact !== undefined) return explainGiven(values.fact, ruleset, context)
     const [ownTitle = ''] = readSettings(context.environment).aeTitles
-    let readable = true
-    for (const path of positionals) {
-      const file = await openDicomFile(path)
-      const scan = await scanFile(file)
-      if (positionals.length > 1) context.print(`${path}:`)
-      if (scan.outcome === 'unreadable') {
-        context.print(`held  unreadable: ${scan.reason}`)
-        readable = false
-        continue
-      }
-      const facts: Facts = {
-        callingAe: values['calling-ae'],
-        calledAe: values['called-ae'] ?? ownTitle,
-        peer: values.peer,
-        door: 'dimse',
-        sopClass: file.meta.sopClassUid ?? scan.header.sopClassUid ?? '',
-        sopInstanceUid: file.meta.sopInstanceUid ?? scan.header.sopInstanceUid ?? '',
-        transferSyntax: file.transferSyntaxUid,
-        header: viewOfHeader(scan.header),
-      }
-      printExplanation(explain(ruleset, facts), context)
+    const reception: Reception = {
+      callingAe: values['calling-ae'],
+      calledAe: values['called-ae'] ?? ownTitle,
+      peer: values.peer,
+      door: 'dimse',
     }
-    return readable ? 0 : 1
+    return await explainFiles(positionals, reception, values.study, ruleset, context)
   },
 }
 
-function printExplanation({ decision, steps }: ReturnType<typeof explain>, context: CommandContext): void {
-  const lines = steps.flatMap((step) => [stepLine(step), ...forwardLines(step, decision)])
-  const column = Math.max(0, ...lines.map(({ what }) => what.length)) + 3
-  for (const { what, why } of lines) context.print(`${what.padEnd(column)}${why}`.trimEnd())
-  for (const { rule, reason } of decision.holds) context.print(`held       ${reason}${sayRule(rule)}`)
-  for (const { rule, reason } of decision.discards) context.print(`discarded  ${reason}${sayRule(rule)}`)
+async function explainFiles(
+  paths: readonly string[],
+  reception: Reception,
+  asStudy: boolean,
+  ruleset: Ruleset,
+  context: CommandContext,
+): Promise<number> {
+  const files: ReadFile[] = []
+  for (const path of paths) {
+    const file = await readFacts(path, reception)
+    files.push(file)
+    if (asStudy && 'facts' in file) continue
+    if (paths.length > 1) context.print(`${path}:`)
+    if ('facts' in file) printAll(explainedLines(explainedInstance(explain(ruleset, file.facts))), context)
+    else context.print(`held  unreadable: ${file.unreadable}`)
+  }
+  if (asStudy) {
+    const studies = [...Map.groupBy(files, ({ study }) => study)].filter(([study]) => study !== '')
+    for (const [, members] of studies) explainOneStudy(members, studies.length > 1, ruleset, context)
+  }
+  return files.every((file) => 'facts' in file) ? 0 : 1
 }
 
-interface Line {
-  readonly what: string
-  readonly why: string
-}
-
-const stepLine = ({ matched, depth, rule, because, stopped }: Step): Line => ({
-  what: `${matched ? 'yes' : 'no '}  ${'  '.repeat(depth)}${rule.name}`,
-  why: `${because.join('; ')}${stopped ? '  (stop)' : ''}`,
-})
-
-function forwardLines(step: Step, { forwards }: Decision): readonly Line[] {
-  return step.forward.map((destination) => {
-    const at = forwards.findIndex((planned) => planned.destination === destination)
-    return { what: `       -> ${destination}`, why: sayForward(forwards[at], forwards.slice(0, Math.max(0, at))) }
+/** As at its moment: what the instance moment discards is no member, what it wants `otherwise` passes over. */
+function explainOneStudy(
+  files: readonly ReadFile[],
+  isOneOfSeveral: boolean,
+  ruleset: Ruleset,
+  context: CommandContext,
+): void {
+  const members = files.flatMap((file): readonly StudyMember[] => {
+    if (!('facts' in file)) return []
+    const { forwards, holds, waits, asks, discards } = decide(ruleset, file.facts)
+    const isWanted = forwards.length + holds.length + waits.length + asks.length > 0
+    if (!isWanted && discards.length > 0) return []
+    return [{ id: file.path, facts: file.facts, isNew: true, isHeld: holds.length > 0, isWanted }]
   })
+  if (isOneOfSeveral) context.print(`the study of ${files.map(({ path }) => path).join(', ')}:`)
+  const left = files.length - members.length
+  if (left > 0) context.print(`${left} of ${files.length} files are discarded on arrival and no part of it`)
+  if (members.length === 0) return
+  const explained = explainStudy(ruleset, { members, settledBy: 'quiet' })
+  printAll(explainedLines(explainedStudy(explained, members.length)), context)
 }
 
-function sayForward(forward: PlannedForward | undefined, before: readonly PlannedForward[]): string {
-  if (forward === undefined) return 'held, see below'
-  if (forward.changes.length === 0) return 'as received'
-  const same = before.find((planned) => isDeepStrictEqual(planned.changes, forward.changes))
-  return same === undefined ? sayChanges(forward) : `as ${same.destination}`
+function explainGiven(said: readonly string[], ruleset: Ruleset, context: CommandContext): number {
+  const given: Given = Map.groupBy(said, nameIn) satisfies Map<string, string[]>
+  const facts = factsOf(new Map([...given].map(([name, texts]) => [name, texts.map(valueIn)])))
+  if ('problems' in facts) {
+    throw new KurirError('invalid-argument', 'permanent', [...facts.problems.values()].join('\n'))
+  }
+  printAll(explainedLines(explainedInstance(explain(ruleset, facts))), context)
+  return 0
 }
 
-// The verbs and their elements; the values of the file are not repeated on the terminal.
-const sayChanges = ({ changes }: PlannedForward): string =>
-  changes.map((change) => `${change.verb} ${change.keyword ?? change.tag}`).join('; ')
+function nameIn(text: string): string {
+  const at = text.indexOf('=')
+  if (at < 1) throw new UsageError(`--fact takes NAME=VALUE, as in --fact Modality=CT`)
+  return text.slice(0, at)
+}
 
-const sayRule = (rule: { readonly name: string; readonly file: string; readonly line: number } | null): string =>
-  rule === null ? '' : `   (${rule.name}, ${rule.file}:${rule.line})`
+const valueIn = (text: string): string => text.slice(text.indexOf('=') + 1)
+
+function printAll(lines: readonly string[], context: CommandContext): void {
+  for (const line of lines) context.print(line)
+}

@@ -89,9 +89,9 @@ rules:
   const { printed } = await kurir.run('explain', chest)
   expect(printed).toEqual([
     'yes  plain',
-    '       -> out   held, see below',
+    '       -> out   not now, see below',
     'yes  changed',
-    '       -> out   held, see below',
+    '       -> out   not now, see below',
     'held       conflict: plain and changed send different contents to out   (changed, rules/00.yaml:5)',
   ])
 })
@@ -133,8 +133,12 @@ test('a folder, and a path through a file, are sentences', async () => {
 })
 
 test('asked wrongly, it says how to ask', async () => {
-  const usage = 'usage: kurir explain [--calling-ae AE] [--called-ae AE] [--peer ADDRESS] FILE…'
-  expect(await kurir.run('explain')).toMatchObject({ code: 2, complaints: ['kurir explain: which file?', usage] })
+  const usage =
+    'usage: kurir explain [--calling-ae AE] [--called-ae AE] [--peer ADDRESS] [--study] FILE… | --instance ID | --fact NAME=VALUE…'
+  expect(await kurir.run('explain')).toMatchObject({
+    code: 2,
+    complaints: ['kurir explain: which file? Or one --instance, or facts by --fact', usage],
+  })
   const unknown = await kurir.run('explain', '--what', chest)
   expect([unknown.code, unknown.complaints.at(-1)]).toEqual([2, usage])
 })

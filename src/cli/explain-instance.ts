@@ -1,0 +1,148 @@
+import { access } from 'node:fs/promises'
+import path from 'node:path'
+import { LEDGER_FILE } from '../app/names.ts'
+import { systemClock } from '../base/clock.ts'
+import { KurirError } from '../base/failure.ts'
+import type { AttributeChange } from '../dicom/resolved-edit.ts'
+import type { InstanceId } from '../ledger/ids.ts'
+import { openSqliteViews } from '../ledger/sqlite/open.ts'
+import { factsOf } from '../plan/facts.ts'
+import { defaultCharset } from '../plan/obligations.ts'
+import { explain } from '../rules/decide.ts'
+import { readSettings } from '../settings/settings.ts'
+import type { Settings } from '../settings/table.ts'
+import type { CommandContext } from './command.ts'
+import { type Explained, explainedLines, type Said } from './explain-lines.ts'
+import { explainedInstance } from './explained.ts'
+import { requireRules } from './rules-in-folder.ts'
+import { askRunning, findRunning } from './running.ts'
+
+/**
+ * Explains an instance on record: by the rules in force when a Kurir runs here, which is asked; else by the rules of the
+ * folder, with the ledger read and nothing written.
+ *
+ * @param id ours, as logs and reports have it, or as GraphQL has it
+ */
+export async function explainRecorded(id: string, context: CommandContext): Promise<number> {
+  const settings = readSettings(context.environment)
+  const instance = plainId(id)
+  const { by, explained } =
+    (await findRunning(settings)) === undefined
+      ? await fromLedger(instance, settings, context)
+      : await fromRunning(instance, settings)
+  context.print(by)
+  for (const line of explainedLines(explained)) context.print(line)
+  return 0
+}
+
+interface Answered {
+  readonly by: string
+  readonly explained: Explained
+}
+
+const noSuch = (id: string): KurirError =>
+  new KurirError('not-found', 'permanent', `there is no instance ${id} on record`)
+
+/** GraphQL's ids are base64 of `Instance:` and ours. */
+function plainId(id: string): string {
+  const text = Buffer.from(id, 'base64').toString('latin1')
+  return text.startsWith('Instance:') ? text.slice('Instance:'.length) : id
+}
+
+async function fromLedger(id: string, { dataDir }: Settings, context: CommandContext): Promise<Answered> {
+  const ruleset = await requireRules(context.environment)
+  const file = path.join(dataDir, LEDGER_FILE)
+  const isThere = await access(file).then(
+    () => true,
+    () => false,
+  )
+  if (!isThere) throw new KurirError('not-found', 'permanent', `there is no ledger in ${dataDir}`)
+  await using reader = openSqliteViews(file, systemClock.now)
+  const row = await reader.views.instance(id as InstanceId)
+  if (row === undefined) throw noSuch(id)
+  const header = await reader.views.header(row.id)
+  const by = 'by the rules of the folder'
+  if (header === undefined) {
+    const holds = [{ reason: row.heldReason ?? 'unreadable', rule: null }]
+    return { by, explained: { steps: [], forwards: [], asks: [], waits: [], holds, discards: [], awaitsStudy: false } }
+  }
+  const facts = factsOf({ ...row, header }, defaultCharset(ruleset, row))
+  return { by, explained: explainedInstance(explain(ruleset, facts)) }
+}
+
+const EXPLAIN = `query($id: ID!) {
+  ruleExplain(input: { instanceId: $id }) {
+    __typename
+    ... on UserError { message }
+    ... on Explanation {
+      rulesetDigest held discarded waits awaitsStudy
+      forward { destination { name } rules { name } rewrite { verb keyword tag } }
+      questions { service call answered rule { name file line } }
+      steps { rule { name } depth matched because stopped }
+    }
+  }
+}`
+
+interface Explanation {
+  readonly rulesetDigest: string
+  readonly held: readonly string[]
+  readonly discarded: readonly string[]
+  readonly waits: readonly string[]
+  readonly awaitsStudy: boolean
+  readonly forward: readonly {
+    readonly destination: { readonly name: string }
+    readonly rules: readonly { readonly name: string }[]
+    readonly rewrite: readonly Pick<AttributeChange, 'verb' | 'keyword' | 'tag'>[]
+  }[]
+  readonly questions: readonly {
+    readonly service: string
+    readonly call: string
+    readonly answered: boolean
+    readonly rule: NonNullable<Said>
+  }[]
+  readonly steps: readonly {
+    readonly rule: { readonly name: string }
+    readonly depth: number
+    readonly matched: boolean
+    readonly because: string | null
+    readonly stopped: boolean
+  }[]
+}
+
+async function fromRunning(id: string, settings: Settings): Promise<Answered> {
+  const globalId = Buffer.from(`Instance:${id}`, 'latin1').toString('base64')
+  const { ruleExplain } = (await askRunning(settings, EXPLAIN, { id: globalId })) as {
+    readonly ruleExplain: { readonly message?: string } & (
+      | Explanation
+      | { readonly __typename: 'NotFound' | 'Invalid' }
+    )
+  }
+  if (!('steps' in ruleExplain)) throw noSuch(id)
+  const { rulesetDigest, forward, questions, steps, held, discarded, waits, awaitsStudy } = ruleExplain
+  const said = (reason: string) => ({ reason, rule: null })
+  const explained: Explained = {
+    steps: steps.map(({ rule: { name }, because, ...step }) => ({
+      ...step,
+      name,
+      because: because === null ? [] : [because],
+      forward: forward
+        .filter(({ rules }) => rules.some((rule) => rule.name === name))
+        .map((each) => each.destination.name),
+      asks: questions.filter(({ rule }) => rule.name === name).map(({ service, call }) => `${service}.${call}`),
+      notifies: [],
+    })),
+    forwards: forward.map(({ destination, rewrite }) => ({
+      destination: destination.name,
+      changes: rewrite,
+      note: '',
+    })),
+    asks: questions
+      .filter(({ answered }) => !answered)
+      .map(({ service, call, rule }) => ({ reason: `${service}.${call}`, rule })),
+    waits: waits.map(said),
+    holds: held.map(said),
+    discards: discarded.map(said),
+    awaitsStudy,
+  }
+  return { by: `by the rules in force, ${rulesetDigest.slice(0, 12)}`, explained }
+}
