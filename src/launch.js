@@ -15,6 +15,7 @@ const TASKS = {
   '--test': { script: 'test/support/run-tests.js', everything: true, playground: true },
   '--check': { script: 'test/support/run-checks.js', everything: true, playground: false },
   '--bench': { script: 'test/bench/run.ts', everything: true, playground: false },
+  '--double-his': { script: 'test/support/his-double-by-hand.ts', everything: true, playground: false },
 }
 
 function taskOf(args) {

@@ -10,6 +10,7 @@ export interface LogFields {
   readonly delivery?: string
   readonly association?: string
   readonly destination?: string
+  readonly service?: string
   readonly rule?: string
   readonly ruleset?: string
   readonly callingAe?: string
