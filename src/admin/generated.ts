@@ -18,7 +18,9 @@ import type { StudyRow, InstanceRow, ObligationRow, DeliveryRow, AttemptRow, Aud
 import type { Reception as ReceptionModel, RuleSummary } from '../ledger/records.ts';
 import type { AttributeChange as AttributeChangeModel } from '../dicom/resolved-edit.ts';
 import type { RuleRef as RuleRefModel } from '../rules/decision.ts';
-import type { DestinationModel, UidModel, RulesetDifferenceModel, RulesetPage, StudyPage, InstancePage, DeliveryPage, AttemptPage, AuditPage } from './models.ts';
+import type { DestinationModel, UidModel, QuestionModel, RulesetDifferenceModel, RulesetPage, StudyPage, InstancePage, DeliveryPage, AttemptPage, AuditPage } from './models.ts';
+import type { Explanation as ExplanationModel, ExplainedForward as ExplainedForwardModel } from './explanation.ts';
+import type { Step as StepModel } from '../rules/decide.ts';
 import type { HealthReport } from './sources.ts';
 import type { AdminContext } from './context.ts';
 export type Maybe<T> = T | null;
@@ -372,6 +374,81 @@ export type DestinationVerifySuccess = {
   readonly reason: Maybe<Scalars['String']['output']>;
 };
 
+/** What the rules in force would do, without doing it. */
+export type Explanation = {
+  readonly __typename?: 'Explanation';
+  readonly rulesetDigest: Scalars['String']['output'];
+  readonly moment: Moment;
+  readonly forward: ReadonlyArray<ExplainedForward>;
+  /** Why it would be held. */
+  readonly held: ReadonlyArray<Scalars['String']['output']>;
+  /** Why it would go nowhere. */
+  readonly discarded: ReadonlyArray<Scalars['String']['output']>;
+  /** The calls that would be asked first, `service.call`. Nobody is asked here. */
+  readonly asks: ReadonlyArray<Scalars['String']['output']>;
+  /** Every question that the rules put, those with an answer too. */
+  readonly questions: ReadonlyArray<ExplainedQuestion>;
+  /** Why a branch waits although its question was answered. */
+  readonly waits: ReadonlyArray<Scalars['String']['output']>;
+  /** The calls that would be told, `service.call`. Nobody is told here. */
+  readonly notifies: ReadonlyArray<Scalars['String']['output']>;
+  /** Whether nothing wants it yet, and a rule of the study moment still may. */
+  readonly awaitsStudy: Scalars['Boolean']['output'];
+  /** Every rule that was asked, in the order in which it was. */
+  readonly steps: ReadonlyArray<ExplainedStep>;
+};
+
+export type ExplainedForward = {
+  readonly __typename?: 'ExplainedForward';
+  readonly destination: Destination;
+  readonly rules: ReadonlyArray<RuleRef>;
+  /** What would be changed on the way, in order. */
+  readonly rewrite: ReadonlyArray<AttributeChange>;
+};
+
+export type ExplainedQuestion = {
+  readonly __typename?: 'ExplainedQuestion';
+  readonly service: Scalars['String']['output'];
+  readonly call: Scalars['String']['output'];
+  readonly arguments: Maybe<ReadonlyArray<Argument>>;
+  /** Whether the answer is there. */
+  readonly answered: Scalars['Boolean']['output'];
+  readonly rule: RuleRef;
+};
+
+/** What a call is made with. */
+export type Argument = {
+  readonly __typename?: 'Argument';
+  readonly name: Scalars['String']['output'];
+  readonly value: Scalars['String']['output'];
+};
+
+export type ExplainedStep = {
+  readonly __typename?: 'ExplainedStep';
+  readonly rule: RuleRef;
+  /** 0 at the top. */
+  readonly depth: Scalars['Int']['output'];
+  readonly matched: Scalars['Boolean']['output'];
+  /** In the words of the rule; null where it matches everything. */
+  readonly because: Maybe<Scalars['String']['output']>;
+  /** Whether the list ended here. */
+  readonly stopped: Scalars['Boolean']['output'];
+};
+
+/** Either an instance on record, or facts typed in by hand. */
+export type RuleExplainInput =
+  { readonly instanceId: Scalars['ID']['input']; readonly facts?: never; }
+  |  /** What is not said is what is usual. */
+  { readonly instanceId?: never; readonly facts: ReadonlyArray<FactInput>; };
+
+export type FactInput = {
+  /** As in a rule: a DICOM keyword, a path, a tag, or a name of ours such as calling_ae. */
+  readonly name: Scalars['String']['input'];
+  readonly values: ReadonlyArray<Scalars['String']['input']>;
+};
+
+export type RuleExplainResult = Explanation | NotFound | Invalid;
+
 export type Health = {
   readonly __typename?: 'Health';
   /** The process answers. */
@@ -521,6 +598,8 @@ export type Query = {
   readonly rulesets: RulesetConnection;
   /** By their digests; null when one of them is not kept. */
   readonly rulesetDifference: Maybe<RulesetDifference>;
+  /** Why an instance goes where it goes: what the rules in force say of it now. */
+  readonly ruleExplain: RuleExplainResult;
   /** Newest first. */
   readonly auditEvents: AuditEventConnection;
   /** Those that were revoked are listed too, in the order of their names. */
@@ -590,6 +669,12 @@ export type QueryRulesetsArgs = {
 export type QueryRulesetDifferenceArgs = {
   from: Scalars['String']['input'];
   to: Scalars['String']['input'];
+};
+
+
+/** Every query needs VIEWER. */
+export type QueryRuleExplainArgs = {
+  input: RuleExplainInput;
 };
 
 
@@ -1037,6 +1122,11 @@ export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
     | ( DestinationVerifySuccess & { __typename: 'DestinationVerifySuccess' } )
     | ( NotFound & { __typename: 'NotFound' } )
   ;
+  RuleExplainResult:
+    | ( ExplanationModel & { __typename: 'Explanation' } )
+    | ( NotFound & { __typename: 'NotFound' } )
+    | ( Invalid & { __typename: 'Invalid' } )
+  ;
   InstanceReplanResult:
     | ( Omit<InstanceReplanSuccess, 'instance'> & { instance: _RefType['Instance'] } & { __typename: 'InstanceReplanSuccess' } )
     | ( NotFound & { __typename: 'NotFound' } )
@@ -1137,6 +1227,14 @@ export type ResolversTypes = {
   DestinationVerifyInput: DestinationVerifyInput;
   DestinationVerifyResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['DestinationVerifyResult']>;
   DestinationVerifySuccess: ResolverTypeWrapper<DestinationVerifySuccess>;
+  Explanation: ResolverTypeWrapper<ExplanationModel>;
+  ExplainedForward: ResolverTypeWrapper<ExplainedForwardModel>;
+  ExplainedQuestion: ResolverTypeWrapper<QuestionModel>;
+  Argument: ResolverTypeWrapper<Argument>;
+  ExplainedStep: ResolverTypeWrapper<StepModel>;
+  RuleExplainInput: RuleExplainInput;
+  FactInput: FactInput;
+  RuleExplainResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['RuleExplainResult']>;
   Health: ResolverTypeWrapper<HealthReport>;
   Instance: ResolverTypeWrapper<InstanceRow>;
   SopClass: ResolverTypeWrapper<UidModel>;
@@ -1238,6 +1336,14 @@ export type ResolversParentTypes = {
   DestinationVerifyInput: DestinationVerifyInput;
   DestinationVerifyResult: ResolversUnionTypes<ResolversParentTypes>['DestinationVerifyResult'];
   DestinationVerifySuccess: DestinationVerifySuccess;
+  Explanation: ExplanationModel;
+  ExplainedForward: ExplainedForwardModel;
+  ExplainedQuestion: QuestionModel;
+  Argument: Argument;
+  ExplainedStep: StepModel;
+  RuleExplainInput: RuleExplainInput;
+  FactInput: FactInput;
+  RuleExplainResult: ResolversUnionTypes<ResolversParentTypes>['RuleExplainResult'];
   Health: HealthReport;
   Instance: InstanceRow;
   SopClass: UidModel;
@@ -1524,6 +1630,52 @@ export type DestinationVerifySuccessResolvers<ContextType = AdminContext, Parent
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
+export type ExplanationResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Explanation'] = ResolversParentTypes['Explanation']> = {
+  rulesetDigest?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  moment?: Resolver<ResolversTypes['Moment'], ParentType, ContextType>;
+  forward?: Resolver<ReadonlyArray<ResolversTypes['ExplainedForward']>, ParentType, ContextType>;
+  held?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
+  discarded?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
+  asks?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
+  questions?: Resolver<ReadonlyArray<ResolversTypes['ExplainedQuestion']>, ParentType, ContextType>;
+  waits?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
+  notifies?: Resolver<ReadonlyArray<ResolversTypes['String']>, ParentType, ContextType>;
+  awaitsStudy?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  steps?: Resolver<ReadonlyArray<ResolversTypes['ExplainedStep']>, ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type ExplainedForwardResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ExplainedForward'] = ResolversParentTypes['ExplainedForward']> = {
+  destination?: Resolver<ResolversTypes['Destination'], ParentType, ContextType>;
+  rules?: Resolver<ReadonlyArray<ResolversTypes['RuleRef']>, ParentType, ContextType>;
+  rewrite?: Resolver<ReadonlyArray<ResolversTypes['AttributeChange']>, ParentType, ContextType>;
+};
+
+export type ExplainedQuestionResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ExplainedQuestion'] = ResolversParentTypes['ExplainedQuestion']> = {
+  service?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  call?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  arguments?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Argument']>>, ParentType, ContextType>;
+  answered?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  rule?: Resolver<ResolversTypes['RuleRef'], ParentType, ContextType>;
+};
+
+export type ArgumentResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Argument'] = ResolversParentTypes['Argument']> = {
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  value?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+};
+
+export type ExplainedStepResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ExplainedStep'] = ResolversParentTypes['ExplainedStep']> = {
+  rule?: Resolver<ResolversTypes['RuleRef'], ParentType, ContextType>;
+  depth?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  matched?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  because?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  stopped?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+};
+
+export type RuleExplainResultResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RuleExplainResult'] = ResolversParentTypes['RuleExplainResult']> = {
+  __resolveType: TypeResolveFn<'Explanation' | 'NotFound' | 'Invalid', ParentType, ContextType>;
+};
+
 export type HealthResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Health'] = ResolversParentTypes['Health']> = {
   live?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   ready?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
@@ -1618,6 +1770,7 @@ export type QueryResolvers<ContextType = AdminContext, ParentType extends Resolv
   ruleset?: Resolver<ResolversTypes['Ruleset'], ParentType, ContextType>;
   rulesets?: Resolver<ResolversTypes['RulesetConnection'], ParentType, ContextType, Partial<QueryRulesetsArgs>>;
   rulesetDifference?: Resolver<Maybe<ResolversTypes['RulesetDifference']>, ParentType, ContextType, RequireFields<QueryRulesetDifferenceArgs, 'from' | 'to'>>;
+  ruleExplain?: Resolver<ResolversTypes['RuleExplainResult'], ParentType, ContextType, RequireFields<QueryRuleExplainArgs, 'input'>>;
   auditEvents?: Resolver<ResolversTypes['AuditEventConnection'], ParentType, ContextType, Partial<QueryAuditEventsArgs>>;
   tokens?: Resolver<ReadonlyArray<ResolversTypes['Token']>, ParentType, ContextType>;
   health?: Resolver<ResolversTypes['Health'], ParentType, ContextType>;
@@ -1835,6 +1988,12 @@ export type Resolvers<ContextType = AdminContext> = {
   DestinationResumeSuccess?: DestinationResumeSuccessResolvers<ContextType>;
   DestinationVerifyResult?: DestinationVerifyResultResolvers<ContextType>;
   DestinationVerifySuccess?: DestinationVerifySuccessResolvers<ContextType>;
+  Explanation?: ExplanationResolvers<ContextType>;
+  ExplainedForward?: ExplainedForwardResolvers<ContextType>;
+  ExplainedQuestion?: ExplainedQuestionResolvers<ContextType>;
+  Argument?: ArgumentResolvers<ContextType>;
+  ExplainedStep?: ExplainedStepResolvers<ContextType>;
+  RuleExplainResult?: RuleExplainResultResolvers<ContextType>;
   Health?: HealthResolvers<ContextType>;
   Instance?: InstanceResolvers<ContextType>;
   SopClass?: SopClassResolvers<ContextType>;

@@ -1,5 +1,6 @@
 // What a resolver of each GraphQL type is given, where that is not a row of the ledger.
 import type { AttemptRow, AuditRow, DeliveryRow, InstanceRow, Page, RulesetRow, StudyRow } from '../ledger/views.ts'
+import type { Ask } from '../rules/decision.ts'
 import type { FileDifference } from './ruleset-difference.ts'
 
 /** Held equal to the GraphQL enum by a test. */
@@ -14,6 +15,11 @@ export interface DestinationModel {
 /** A SOP class or a transfer syntax. */
 export interface UidModel {
   readonly uid: string
+}
+
+/** A question that the rules put, and whether its answer is there. */
+export interface QuestionModel extends Ask {
+  readonly answered: boolean
 }
 
 /** Two rulesets that were in force, and the files in which they differ. */

@@ -1,4 +1,4 @@
-import type { RulesetFile } from '../ledger/ledger.ts'
+import type { RulesetFile } from '../ledger/records.ts'
 import { differLines } from './line-difference.ts'
 
 /** Held equal to the GraphQL enum by a test. */

@@ -8,6 +8,7 @@ import { delivery, deliveryAttempt, deliveryConnection } from './resolvers/deliv
 import { deliveryVerbs } from './resolvers/delivery-verbs.ts'
 import { destination } from './resolvers/destination.ts'
 import { destinationVerbs } from './resolvers/destination-verbs.ts'
+import { explainedForward, explainedQuestion, explainedStep, explanation } from './resolvers/explanation.ts'
 import { instance, obligation, sopClass, study, transferSyntax } from './resolvers/instance.ts'
 import { otherVerbs } from './resolvers/other-verbs.ts'
 import { pageFields } from './resolvers/page.ts'
@@ -29,6 +30,7 @@ type ByTypename =
   | 'DestinationVerifyResult'
   | 'InstanceReplanResult'
   | 'Node'
+  | 'RuleExplainResult'
   | 'RulesetReloadResult'
   | 'RulesetRollbackResult'
   | 'TokenCreateResult'
@@ -49,6 +51,10 @@ const resolvers: Omit<Resolvers, ByTypename> = {
   Destination: destination,
   Ruleset: ruleset,
   Rule: rule,
+  Explanation: explanation,
+  ExplainedForward: explainedForward,
+  ExplainedQuestion: explainedQuestion,
+  ExplainedStep: explainedStep,
   AuditEvent: auditEvent,
   StudyConnection: pageFields(),
   InstanceConnection: pageFields(),

@@ -2,6 +2,7 @@
 import type { Instant, Milliseconds } from '../base/clock.ts'
 import type { Actor } from '../ledger/ledger.ts'
 import type { RulesetRow } from '../ledger/views.ts'
+import type { Ruleset } from '../rules/ruleset.ts'
 
 /** Held equal to the GraphQL enum by a test. */
 export const DESTINATION_KINDS = ['DIMSE', 'FOLDER'] as const
@@ -44,6 +45,8 @@ export type Reload =
 
 export interface RulesetSource {
   inForce(): RulesetRow
+  /** The same, to ask what it would decide. */
+  compiled(): Ruleset
   /** Reads the folder again, which ends a pin; what does not load changes nothing. Audited under `by`, also when refused. */
   reload(by: Actor, force: boolean): Promise<Reload>
   /** Puts an earlier ruleset in force and pins it; undefined when none of that digest was kept. */

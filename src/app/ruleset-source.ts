@@ -5,6 +5,7 @@ import type { RulesInForce } from '../reload.ts'
 export function rulesetSource(rules: RulesInForce): RulesetSource {
   return {
     inForce: () => rules.current,
+    compiled: () => rules.current.ruleset,
     reload: (by, force) => rules.reload(by, force),
     rollback: (digest, reason, order) => rules.rollback(digest, reason, order),
   }

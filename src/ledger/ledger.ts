@@ -6,7 +6,14 @@ import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import type { RuleRef } from '../rules/decision.ts'
 import type { BlobRef } from './blob-ref.ts'
 import type { ClaimToken, DeliveryId, InstanceId } from './ids.ts'
-import type { DeliverySelection, InstanceIdentity, Reception, RulesetPin, RulesetSummary } from './records.ts'
+import type {
+  DeliverySelection,
+  InstanceIdentity,
+  Reception,
+  RulesetFile,
+  RulesetPin,
+  RulesetSummary,
+} from './records.ts'
 import type { AttemptOutcome, DeliveryState, Role } from './states.ts'
 import type { LedgerViews } from './views.ts'
 
@@ -157,11 +164,6 @@ export interface RulesetRecord {
   readonly summary: RulesetSummary | null
   /** Null when it is what the folder said. */
   readonly pin: RulesetPin | null
-}
-
-export interface RulesetFile {
-  readonly name: string
-  readonly text: string
 }
 
 /** An association that was refused, remembered so that somebody can be told how to admit it. */

@@ -39,6 +39,12 @@ export interface DestinationCondition {
   readonly notes: string | null
 }
 
+/** One file of a rules folder by its name there. */
+export interface RulesetFile {
+  readonly name: string
+  readonly text: string
+}
+
 /** One rule of a ruleset, as lists show it. */
 export interface RuleSummary {
   readonly name: string

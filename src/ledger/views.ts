@@ -3,12 +3,12 @@ import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import type { RuleRef } from '../rules/decision.ts'
 import type { BlobRef } from './blob-ref.ts'
 import type { AttemptId, DeliveryId, InstanceId, ObligationId } from './ids.ts'
-import type { RulesetFile } from './ledger.ts'
 import type {
   DeliverySelection,
   DestinationCondition,
   InstanceIdentity,
   Reception,
+  RulesetFile,
   RulesetPin,
   RulesetSummary,
 } from './records.ts'

@@ -64,6 +64,7 @@ const CALLS: Readonly<Record<string, string>> = {
   destination: 'destination(name: "x") { id }',
   destinations: 'destinations { id }',
   ruleset: 'ruleset { id }',
+  ruleExplain: 'ruleExplain(input: { facts: [] }) { __typename }',
   rulesets: 'rulesets { nodes { id } }',
   rulesetDifference: 'rulesetDifference(from: "x", to: "y") { files { name } }',
   auditEvents: 'auditEvents { nodes { id } }',

@@ -18,6 +18,8 @@ import { Secret } from '../../src/base/secret.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts'
 import { ROLES, type Role } from '../../src/ledger/states.ts'
+import { loadRuleset } from '../../src/rules/load-ruleset.ts'
+import type { Ruleset } from '../../src/rules/ruleset.ts'
 import { RULESET } from './admissions.ts'
 
 /** A log that a test can read. */
@@ -80,7 +82,16 @@ class TestRulesets implements RulesetSource {
   readonly reloadedBy: string[] = []
   readonly rolledBack: (readonly [digest: string, reason: string, by: string, force: boolean])[] = []
 
+  /** The rules in force, as a file of theirs. */
+  text = 'version: 1\nrules: [ { name: everything, hold: as the test says } ]\n'
+
   inForce = () => RULESET
+
+  compiled(): Ruleset {
+    const loaded = loadRuleset([{ name: 'rules/00.yaml', bytes: Buffer.from(this.text) }], {})
+    if (!('ruleset' in loaded)) throw new Error(loaded.problems.map(({ message }) => message).join('; '))
+    return loaded.ruleset
+  }
 
   async reload(by: { readonly name: string }): Promise<Reload> {
     this.reloadedBy.push(by.name)

@@ -109,6 +109,8 @@ test('every field that is marked can be null, so that hiding it breaks no answer
     'AttributeChange.after: String',
     'AttributeChange.before: String',
     'AuditEvent.detail: String',
+    'ExplainedQuestion.arguments: [Argument!]',
+    'ExplainedStep.because: String',
     'Study.accessionNumber: String',
     'Study.patientId: String',
     'Study.patientName: String',

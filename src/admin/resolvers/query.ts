@@ -1,6 +1,7 @@
 import type { QueryResolvers } from '../generated.ts'
 import { readPage } from '../paging.ts'
 import { allDestinations, COUNT_CAP, findDestination } from './destination.ts'
+import { ruleExplain } from './explanation.ts'
 import { findNode } from './node.ts'
 import { rulesetDifference } from './ruleset.ts'
 import { auditSelection, deliverySelection, instanceSelection, studySelection } from './selection.ts'
@@ -20,6 +21,7 @@ export const query: QueryResolvers = {
   ruleset: (_root, _args, { rulesets }) => rulesets.inForce(),
   rulesets: (_root, args, { ledger }) => ledger.views.rulesets(readPage(args)),
   rulesetDifference: (_root, { from, to }, { ledger }) => rulesetDifference(ledger.views, from, to),
+  ruleExplain,
   auditEvents: (_root, args, { ledger }) => ledger.views.auditEvents(auditSelection(args.filter), readPage(args)),
   tokens: (_root, _args, { ledger }) => ledger.tokens(),
   health: async (_root, _args, { health }) => await health.report(),

@@ -1,0 +1,181 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { packHeader } from '../../src/dicom/header-pack.ts'
+import { transferSyntaxOf } from '../../src/dicom/transfer-syntax.ts'
+import { headerOf } from '../dicom/slices.ts'
+import { ctInstance } from '../support/data-set.ts'
+import { type AdminFixture, startAdmin } from './admin-fixture.ts'
+import { admission, PATIENT } from './admissions.ts'
+
+let admin: AdminFixture
+
+beforeEach(async () => {
+  admin = await startAdmin()
+  admin.rulesets.text = RULES
+})
+afterEach(async () => await admin[Symbol.asyncDispose]())
+
+const RULES = `version: 1
+destinations:
+  archive: { dimse: { ae: "ARCHIVE@127.0.0.1:104" } }
+  outbox: { folder: { path: out, layout: "{SOPInstanceUID}" } }
+rules:
+  - name: phantoms
+    match: { PatientID: { starts_with: QA } }
+    discard: a phantom
+    stop: true
+  - name: archive
+    match: { PatientName: "${PATIENT.name}" }
+    rewrite: [ { set: { PatientID: "CANARY-{PatientID}" } } ]
+    forward: [archive]
+    rules:
+      - name: from CT01
+        match: { calling_ae: CT01 }
+        forward: [outbox]
+otherwise: { hold: nobody wants it }
+`
+
+const EXPLAIN = `query ($input: RuleExplainInput!) { ruleExplain(input: $input) { __typename
+  ... on Explanation { rulesetDigest moment held discarded asks waits notifies awaitsStudy
+    forward { destination { name } rules { name line } rewrite { tag keyword verb before after } }
+    questions { service call arguments { name value } answered }
+    steps { rule { name file line } depth matched because stopped } }
+  ... on UserError { code message } ... on NotFound { id } ... on Invalid { path } } }`
+
+const explain = (input: object, token = 'VIEWER_PHI') => admin.ask(EXPLAIN, { input }, token)
+const given = (facts: Readonly<Record<string, string>>) => ({
+  facts: Object.entries(facts).map(([name, value]) => ({ name, values: [value] })),
+})
+
+async function store(): Promise<string> {
+  const { dataSet, transferSyntaxUid } = ctInstance({
+    sizeBytes: 1_024,
+    patientName: PATIENT.name,
+    patientId: PATIENT.id,
+  })
+  const header = packHeader(await headerOf(dataSet, transferSyntaxOf(transferSyntaxUid)))
+  const [admitted] = await admin.ledger.admit([admission('1.2.3', 1, { header })])
+  return btoa(`Instance:${admitted?.id}`)
+}
+
+test('an instance on record is explained rule by rule, with what stands before and after each change', async () => {
+  const instanceId = await store()
+  const { data, errors } = await explain({ instanceId })
+  expect(errors).toBeUndefined()
+  const rewrite = [
+    {
+      tag: '(0010,0020)',
+      keyword: 'PatientID',
+      verb: 'set',
+      before: PATIENT.id,
+      after: `CANARY-${PATIENT.id}`,
+    },
+  ]
+  const file = 'rules/00.yaml'
+  expect(data.ruleExplain).toEqual({
+    __typename: 'Explanation',
+    rulesetDigest: admin.rulesets.compiled().digest,
+    moment: 'INSTANCE',
+    held: [],
+    discarded: [],
+    asks: [],
+    questions: [],
+    waits: [],
+    notifies: [],
+    awaitsStudy: false,
+    forward: [
+      { destination: { name: 'archive' }, rules: [{ name: 'archive', line: 10 }], rewrite },
+      { destination: { name: 'outbox' }, rules: [{ name: 'from CT01', line: 15 }], rewrite },
+    ],
+    steps: [
+      {
+        rule: { name: 'phantoms', file, line: 6 },
+        depth: 0,
+        matched: false,
+        because: 'PatientID does not start with QA',
+        stopped: false,
+      },
+      {
+        rule: { name: 'archive', file, line: 10 },
+        depth: 0,
+        matched: true,
+        because: `PatientName is ${PATIENT.name}`,
+        stopped: false,
+      },
+      {
+        rule: { name: 'from CT01', file, line: 15 },
+        depth: 1,
+        matched: true,
+        because: 'calling_ae is CT01',
+        stopped: false,
+      },
+    ],
+  })
+  // It was only explained.
+  expect(await admin.ledger.unplanned(9)).toHaveLength(1)
+})
+
+test('what a decision rests on is shown to a PHI_READER only, and audited', async () => {
+  const instanceId = await store()
+  for (const role of ['VIEWER', 'OPERATOR', 'ADMIN']) {
+    const { data, errors } = await explain({ instanceId }, role)
+    expect(errors).toBeUndefined()
+    expect(data.ruleExplain.forward).toHaveLength(2)
+    expect(JSON.stringify(data)).not.toContain('CANARY')
+  }
+  await explain({ instanceId })
+  const { data } = await admin.ask('{ auditEvents { nodes { event actor detail } } }')
+  const reads = data.auditEvents.nodes.filter((node: { event: string }) => /Accessed/.test(node.event))
+  expect(reads).toEqual([
+    {
+      event: 'DICOM Instances Accessed',
+      actor: 'viewer_phi',
+      detail: JSON.stringify({
+        what: 'AttributeChange.after, AttributeChange.before, ExplainedStep.because',
+        count: 7,
+      }),
+    },
+  ])
+  expect(admin.log.text()).not.toContain('CANARY')
+})
+
+test('facts typed in by hand are decided as an instance with them would be', async () => {
+  const phantom = await explain(given({ PatientID: 'QA-1', PatientName: PATIENT.name }))
+  expect(phantom.data.ruleExplain).toMatchObject({ discarded: ['a phantom'], forward: [], held: [] })
+  expect(phantom.data.ruleExplain.steps).toMatchObject([{ matched: true, stopped: true }])
+  const unwanted = await explain(given({ calling_ae: 'CT01' }))
+  expect(unwanted.data.ruleExplain).toMatchObject({ held: ['nobody wants it'], discarded: [] })
+  const wanted = await explain(given({ PatientName: PATIENT.name, calling_ae: 'MR01' }))
+  expect(wanted.data.ruleExplain.forward.map((each: { destination: object }) => each.destination)).toEqual([
+    { name: 'archive' },
+  ])
+})
+
+test('facts that are none are named, with where they stand', async () => {
+  const wrong = { name: 'Modalty', values: ['CT'] }
+  const right = { name: 'Modality', values: ['CT'] }
+  expect((await explain({ facts: [right, wrong] })).data.ruleExplain).toEqual({
+    __typename: 'Invalid',
+    code: 'INVALID',
+    message: expect.stringContaining('Modality'),
+    path: ['input', 'facts', '1', 'name'],
+  })
+  expect((await explain({ facts: [right, right] })).data.ruleExplain).toMatchObject({
+    path: ['input', 'facts', '1', 'name'],
+  })
+  for (const input of [{}, { instanceId: 'x', facts: [] }, { instanceId: null }]) {
+    expect((await explain(input)).status).toBe(400)
+  }
+})
+
+test('what is not there is not found; a header that cannot be read is held, and no rule is asked', async () => {
+  for (const instanceId of ['x', btoa('Instance:none'), btoa('Delivery:none')]) {
+    expect((await explain({ instanceId })).data.ruleExplain).toMatchObject({ __typename: 'NotFound', id: instanceId })
+  }
+  const [broken] = await admin.ledger.admit([admission('1.2.3', 1, { header: null, unreadable: 'header-truncated' })])
+  expect((await explain({ instanceId: btoa(`Instance:${broken?.id}`) })).data.ruleExplain).toMatchObject({
+    __typename: 'Explanation',
+    held: [expect.any(String)],
+    forward: [],
+    steps: [],
+  })
+})
