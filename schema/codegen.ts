@@ -32,6 +32,7 @@ const config = {
     DestinationKind: './sources.ts#DestinationKind',
     DestinationState: models('DestinationState'),
     Moment: states('Moment'),
+    SettledBy: './explanation.ts#SettledBy',
     FileChange: './ruleset-difference.ts#FileChange',
   },
   mappers: {
@@ -53,7 +54,7 @@ const config = {
     Explanation: './explanation.ts#Explanation as ExplanationModel',
     ExplainedForward: './explanation.ts#ExplainedForward as ExplainedForwardModel',
     ExplainedQuestion: models('QuestionModel'),
-    ExplainedStep: '../rules/decide.ts#Step as StepModel',
+    ExplainedStep: '../rules/walk.ts#Step as StepModel',
     RulesetDifference: models('RulesetDifferenceModel'),
     RulesetConnection: models('RulesetPage'),
     Health: './sources.ts#HealthReport',

@@ -1,11 +1,20 @@
 import type { Moment } from '../ledger/states.ts'
-import { explain, type Step } from '../rules/decide.ts'
+import { explain } from '../rules/decide.ts'
+import { explainStudy as explainStudyFacts } from '../rules/decide-study.ts'
 import type { Ask, PlannedForward } from '../rules/decision.ts'
 import type { Facts } from '../rules/facts.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
+import type { StudyFacts } from '../rules/study-decision.ts'
+import type { Step } from '../rules/walk.ts'
 
-/** What would leave for one destination. */
-export type ExplainedForward = Pick<PlannedForward, 'destination' | 'rules' | 'changes'>
+/** Held equal to the GraphQL enum, and to the rules' own words in small letters, by a test. */
+export const SETTLED_BY = ['QUIET', 'LONGEST', 'RETRIEVAL', 'OPERATOR'] as const
+export type SettledBy = (typeof SETTLED_BY)[number]
+
+/** What would leave for one destination; `member`: as the study knows it. */
+export type ExplainedForward = Pick<PlannedForward, 'destination' | 'rules' | 'changes'> & {
+  readonly member: string | null
+}
 
 /** What a decision would be, and why. Holds patient data. */
 export interface Explanation {
@@ -26,12 +35,25 @@ export interface Explanation {
 /** By the very code that decides when an instance has arrived. */
 export function explainInstance(ruleset: Ruleset, facts: Facts): Explanation {
   const { decision, steps } = explain(ruleset, facts)
-  const { rulesetDigest, forwards, holds, discards, asks, asked, waits, awaitsStudy } = decision
+  const { rulesetDigest, holds, discards, asks, asked, waits, awaitsStudy } = decision
+  const forwards = decision.forwards.map((forward) => ({ ...forward, member: null }))
   const said = { asks, asked, waits: reasonsOf(waits), notifies: [], awaitsStudy, steps }
   // A discard takes effect when nothing else wants the instance (RULES.md 3.9).
   const isWanted = forwards.length + holds.length + asks.length + waits.length > 0
   const discarded = isWanted ? [] : reasonsOf(discards)
   return { rulesetDigest, moment: 'INSTANCE', forwards, held: reasonsOf(holds), discarded, ...said }
+}
+
+/** By the very code that decides when a study's moment has come. */
+export function explainStudy(ruleset: Ruleset, study: StudyFacts): Explanation {
+  const { decision, steps } = explainStudyFacts(ruleset, study)
+  const { rulesetDigest, holds, discards, asks, asked, waits, notifies } = decision
+  const forwards = decision.forwards.flatMap(({ destination, members }) =>
+    members.map(({ member, rules, changes }) => ({ destination, member, rules, changes })),
+  )
+  const told = notifies.map(({ service, call }) => `${service}.${call}`)
+  const said = { asks, asked, waits: reasonsOf(waits), notifies: told, awaitsStudy: false, steps }
+  return { rulesetDigest, moment: 'STUDY', forwards, held: reasonsOf(holds), discarded: reasonsOf(discards), ...said }
 }
 
 /** Of an instance whose header cannot be read: no rule is asked about it. */
@@ -49,4 +71,6 @@ export const unreadable = (ruleset: Ruleset, reason: string): Explanation => ({
   steps: [],
 })
 
-const reasonsOf = (said: readonly { readonly reason: string }[]): readonly string[] => said.map(({ reason }) => reason)
+const reasonsOf = (said: readonly { readonly reason: string }[]): readonly string[] => [
+  ...new Set(said.map(({ reason }) => reason)),
+]

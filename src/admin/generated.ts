@@ -10,6 +10,7 @@ import type { AttemptOutcome } from '../ledger/states.ts';
 import type { DestinationKind } from './sources.ts';
 import type { DestinationState } from './models.ts';
 import type { Moment } from '../ledger/states.ts';
+import type { SettledBy } from './explanation.ts';
 import type { FileChange } from './ruleset-difference.ts';
 import type { Instant } from '../base/clock.ts';
 import type { Milliseconds } from '../base/clock.ts';
@@ -20,7 +21,7 @@ import type { AttributeChange as AttributeChangeModel } from '../dicom/resolved-
 import type { RuleRef as RuleRefModel } from '../rules/decision.ts';
 import type { DestinationModel, UidModel, QuestionModel, RulesetDifferenceModel, RulesetPage, StudyPage, InstancePage, DeliveryPage, AttemptPage, AuditPage } from './models.ts';
 import type { Explanation as ExplanationModel, ExplainedForward as ExplainedForwardModel } from './explanation.ts';
-import type { Step as StepModel } from '../rules/decide.ts';
+import type { Step as StepModel } from '../rules/walk.ts';
 import type { HealthReport } from './sources.ts';
 import type { AdminContext } from './context.ts';
 export type Maybe<T> = T | null;
@@ -401,6 +402,8 @@ export type Explanation = {
 export type ExplainedForward = {
   readonly __typename?: 'ExplainedForward';
   readonly destination: Destination;
+  /** Which of the study's instances: the id of one on record, or the place in the input, from 0. Null at the instance moment. */
+  readonly member: Maybe<Scalars['String']['output']>;
   readonly rules: ReadonlyArray<RuleRef>;
   /** What would be changed on the way, in order. */
   readonly rewrite: ReadonlyArray<AttributeChange>;
@@ -435,11 +438,28 @@ export type ExplainedStep = {
   readonly stopped: Scalars['Boolean']['output'];
 };
 
-/** Either an instance on record, or facts typed in by hand. */
+/** What is on record, or facts typed in by hand. */
 export type RuleExplainInput =
-  { readonly instanceId: Scalars['ID']['input']; readonly facts?: never; }
-  |  /** What is not said is what is usual. */
-  { readonly instanceId?: never; readonly facts: ReadonlyArray<FactInput>; };
+  /** At the instance moment. */
+  { readonly instanceId: Scalars['ID']['input']; readonly facts?: never; readonly studyInstanceUid?: never; readonly study?: never; }
+  |  /** An instance at the instance moment. What is not said is what is usual. */
+  { readonly instanceId?: never; readonly facts: ReadonlyArray<FactInput>; readonly studyInstanceUid?: never; readonly study?: never; }
+  |  /** At the study moment, as if it came now and for the first time. At most 500 instances. */
+  { readonly instanceId?: never; readonly facts?: never; readonly studyInstanceUid: Scalars['Uid']['input']; readonly study?: never; }
+  |  /** A study at the study moment. */
+  { readonly instanceId?: never; readonly facts?: never; readonly studyInstanceUid?: never; readonly study: StudyFactsInput; };
+
+export type StudyFactsInput = {
+  readonly settledBy?: InputMaybe<SettledBy>;
+  /** At most 500. */
+  readonly members: ReadonlyArray<StudyMemberInput>;
+};
+
+export type StudyMemberInput = {
+  readonly facts: ReadonlyArray<FactInput>;
+};
+
+export type { SettledBy };
 
 export type FactInput = {
   /** As in a rule: a DICOM keyword, a path, a tag, or a name of ours such as calling_ae. */
@@ -1233,6 +1253,9 @@ export type ResolversTypes = {
   Argument: ResolverTypeWrapper<Argument>;
   ExplainedStep: ResolverTypeWrapper<StepModel>;
   RuleExplainInput: RuleExplainInput;
+  StudyFactsInput: StudyFactsInput;
+  StudyMemberInput: StudyMemberInput;
+  SettledBy: SettledBy;
   FactInput: FactInput;
   RuleExplainResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['RuleExplainResult']>;
   Health: ResolverTypeWrapper<HealthReport>;
@@ -1342,6 +1365,8 @@ export type ResolversParentTypes = {
   Argument: Argument;
   ExplainedStep: StepModel;
   RuleExplainInput: RuleExplainInput;
+  StudyFactsInput: StudyFactsInput;
+  StudyMemberInput: StudyMemberInput;
   FactInput: FactInput;
   RuleExplainResult: ResolversUnionTypes<ResolversParentTypes>['RuleExplainResult'];
   Health: HealthReport;
@@ -1647,6 +1672,7 @@ export type ExplanationResolvers<ContextType = AdminContext, ParentType extends 
 
 export type ExplainedForwardResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ExplainedForward'] = ResolversParentTypes['ExplainedForward']> = {
   destination?: Resolver<ResolversTypes['Destination'], ParentType, ContextType>;
+  member?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   rules?: Resolver<ReadonlyArray<ResolversTypes['RuleRef']>, ParentType, ContextType>;
   rewrite?: Resolver<ReadonlyArray<ResolversTypes['AttributeChange']>, ParentType, ContextType>;
 };
@@ -1671,6 +1697,8 @@ export type ExplainedStepResolvers<ContextType = AdminContext, ParentType extend
   because?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   stopped?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
 };
+
+export type SettledByResolvers = EnumResolverSignature<{ QUIET?: any, LONGEST?: any, RETRIEVAL?: any, OPERATOR?: any }, ResolversTypes['SettledBy']>;
 
 export type RuleExplainResultResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RuleExplainResult'] = ResolversParentTypes['RuleExplainResult']> = {
   __resolveType: TypeResolveFn<'Explanation' | 'NotFound' | 'Invalid', ParentType, ContextType>;
@@ -1993,6 +2021,7 @@ export type Resolvers<ContextType = AdminContext> = {
   ExplainedQuestion?: ExplainedQuestionResolvers<ContextType>;
   Argument?: ArgumentResolvers<ContextType>;
   ExplainedStep?: ExplainedStepResolvers<ContextType>;
+  SettledBy?: SettledByResolvers;
   RuleExplainResult?: RuleExplainResultResolvers<ContextType>;
   Health?: HealthResolvers<ContextType>;
   Instance?: InstanceResolvers<ContextType>;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { packHeader } from '../../src/dicom/header-pack.ts'
 import { transferSyntaxOf } from '../../src/dicom/transfer-syntax.ts'
+import type { Admission } from '../../src/ledger/ledger.ts'
 import { headerOf } from '../dicom/slices.ts'
 import { ctInstance } from '../support/data-set.ts'
 import { type AdminFixture, startAdmin } from './admin-fixture.ts'
@@ -36,7 +37,7 @@ otherwise: { hold: nobody wants it }
 
 const EXPLAIN = `query ($input: RuleExplainInput!) { ruleExplain(input: $input) { __typename
   ... on Explanation { rulesetDigest moment held discarded asks waits notifies awaitsStudy
-    forward { destination { name } rules { name line } rewrite { tag keyword verb before after } }
+    forward { destination { name } member rules { name line } rewrite { tag keyword verb before after } }
     questions { service call arguments { name value } answered }
     steps { rule { name file line } depth matched because stopped } }
   ... on UserError { code message } ... on NotFound { id } ... on Invalid { path } } }`
@@ -46,14 +47,14 @@ const given = (facts: Readonly<Record<string, string>>) => ({
   facts: Object.entries(facts).map(([name, value]) => ({ name, values: [value] })),
 })
 
-async function store(): Promise<string> {
+async function store(number = 1, changes: Partial<Admission> = {}): Promise<string> {
   const { dataSet, transferSyntaxUid } = ctInstance({
     sizeBytes: 1_024,
     patientName: PATIENT.name,
     patientId: PATIENT.id,
   })
   const header = packHeader(await headerOf(dataSet, transferSyntaxOf(transferSyntaxUid)))
-  const [admitted] = await admin.ledger.admit([admission('1.2.3', 1, { header })])
+  const [admitted] = await admin.ledger.admit([admission('1.2.3', number, { header, ...changes })])
   return btoa(`Instance:${admitted?.id}`)
 }
 
@@ -83,8 +84,8 @@ test('an instance on record is explained rule by rule, with what stands before a
     notifies: [],
     awaitsStudy: false,
     forward: [
-      { destination: { name: 'archive' }, rules: [{ name: 'archive', line: 10 }], rewrite },
-      { destination: { name: 'outbox' }, rules: [{ name: 'from CT01', line: 15 }], rewrite },
+      { destination: { name: 'archive' }, member: null, rules: [{ name: 'archive', line: 10 }], rewrite },
+      { destination: { name: 'outbox' }, member: null, rules: [{ name: 'from CT01', line: 15 }], rewrite },
     ],
     steps: [
       {
@@ -178,4 +179,73 @@ test('what is not there is not found; a header that cannot be read is held, and 
     forward: [],
     steps: [],
   })
+})
+
+const STUDY_RULES = `version: 1
+destinations:
+  archive: { dimse: { ae: "ARCHIVE@127.0.0.1:104" } }
+services:
+  his: { http: { url: "http://127.0.0.1:9" }, calls: { order: { get: "/orders/{accession}", keep: { ward: /ward } }, arrived: { post: "/studies", body: { accession: "{accession}" } } } }
+rules:
+  - name: whole studies
+    on: study
+    match: { instance_count: { gte: 2 }, settled_by: quiet }
+    rewrite: [ { set: { PatientID: CANARY } } ]
+    forward: [archive]
+    notify: [ { call: his.arrived, with: { accession: "{PatientID}" } } ]
+  - name: ordered
+    match: { Modality: MR }
+    lookup: { order: { call: his.order, with: { accession: "{PatientID}" } } }
+    forward: [archive]
+otherwise: { hold: nobody wants it }
+`
+
+test('a study on record is explained as if its moment came now', async () => {
+  admin.rulesets.text = STUDY_RULES
+  const [first, second] = [await store(1), await store(2)]
+  await store(3, { header: null, unreadable: 'header-truncated' })
+  const { data, errors } = await explain({ studyInstanceUid: '1.2.3' })
+  expect(errors).toBeUndefined()
+  const sent = { destination: { name: 'archive' }, rewrite: [{ keyword: 'PatientID', before: PATIENT.id }] }
+  expect(data.ruleExplain).toMatchObject({
+    moment: 'STUDY',
+    forward: [
+      { ...sent, member: first },
+      { ...sent, member: second },
+    ],
+    notifies: ['his.arrived'],
+    held: [],
+    steps: [{ rule: { name: 'whole studies' }, matched: true }],
+  })
+  expect((await explain({ studyInstanceUid: '1.2.9' })).data.ruleExplain).toMatchObject({ __typename: 'NotFound' })
+})
+
+test('a study typed in by hand is decided as such, and a mistake in it is named', async () => {
+  admin.rulesets.text = STUDY_RULES
+  const member = given({ Modality: 'CT' })
+  const whole = await explain({ study: { members: [member, member] } })
+  expect(whole.data.ruleExplain).toMatchObject({ moment: 'STUDY', forward: [{ member: '0' }, { member: '1' }] })
+  const other = await explain({ study: { members: [member, member], settledBy: 'LONGEST' } })
+  expect(other.data.ruleExplain).toMatchObject({ forward: [], held: ['nobody wants it'] })
+  const wrong = await explain({ study: { members: [member, given({ Modalty: 'CT' })] } })
+  expect(wrong.data.ruleExplain).toMatchObject({ path: ['input', 'study', 'members', '1', 'facts', '0', 'name'] })
+  const many = await explain({ study: { members: Array.from({ length: 501 }, () => member) } })
+  expect(many.data.ruleExplain).toMatchObject({ __typename: 'Invalid', path: ['input', 'study', 'members'] })
+})
+
+test('what would be asked is shown without asking; with what, to a PHI_READER', async () => {
+  admin.rulesets.text = STUDY_RULES
+  const facts = given({ Modality: 'MR', PatientID: PATIENT.id })
+  const asked = { service: 'his', call: 'order', answered: false }
+  const { data } = await explain(facts)
+  expect(data.ruleExplain).toMatchObject({
+    asks: ['his.order'],
+    questions: [{ ...asked, arguments: [{ name: 'accession', value: PATIENT.id }] }],
+    forward: [],
+    held: [],
+    awaitsStudy: false,
+  })
+  const hidden = await explain(facts, 'VIEWER')
+  expect(hidden.data.ruleExplain.questions).toEqual([{ ...asked, arguments: null }])
+  expect((await explain(given({ Modality: 'CT' }))).data.ruleExplain).toMatchObject({ awaitsStudy: true, held: [] })
 })

@@ -1,12 +1,14 @@
 import { expect, test } from '@jest/globals'
 import { buildSchema, isEnumType, isObjectType, isUnionType } from 'graphql'
 import { isCurrent } from '../../schema/codegen.ts'
+import { SETTLED_BY } from '../../src/admin/explanation.ts'
 import { DESTINATION_STATES } from '../../src/admin/models.ts'
 import { FILE_CHANGES } from '../../src/admin/ruleset-difference.ts'
 import { buildAdminSchema } from '../../src/admin/schema.ts'
 import { readSdl } from '../../src/admin/sdl.ts'
 import { DESTINATION_KINDS } from '../../src/admin/sources.ts'
 import * as states from '../../src/ledger/states.ts'
+import { SETTLED_BY as RULES_SETTLED_BY } from '../../src/rules/study-decision.ts'
 
 const schema = buildSchema(readSdl())
 
@@ -27,9 +29,14 @@ test.each([
   ['DestinationState', DESTINATION_STATES],
   ['Moment', states.MOMENTS],
   ['FileChange', FILE_CHANGES],
+  ['SettledBy', SETTLED_BY],
 ])('the enum %s is the closed set of the code', (name, values) => {
   const type = schema.getType(name)
   expect(isEnumType(type) ? type.getValues().map((value) => value.name) : []).toEqual(values)
+})
+
+test('a study is settled by what the rules call so', () => {
+  expect(SETTLED_BY.map((word) => word.toLowerCase())).toEqual(RULES_SETTLED_BY)
 })
 
 test('every mutation takes at most one input and returns a closed union whose failures are UserErrors', () => {

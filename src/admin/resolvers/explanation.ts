@@ -3,8 +3,9 @@ import { factsOf } from '../../plan/facts.ts'
 import { defaultCharset } from '../../plan/obligations.ts'
 import type { Arguments } from '../../rules/decision.ts'
 import { factsOf as givenFacts } from '../../rules/given.ts'
+import type { StudyMember } from '../../rules/study-decision.ts'
 import type { AdminContext } from '../context.ts'
-import { explainInstance, unreadable } from '../explanation.ts'
+import { explainInstance, explainStudy, unreadable } from '../explanation.ts'
 import type {
   ExplainedForwardResolvers,
   ExplainedQuestionResolvers,
@@ -12,8 +13,10 @@ import type {
   ExplanationResolvers,
   FactInput,
   QueryResolvers,
+  StudyFactsInput,
 } from '../generated.ts'
-import { keyOf } from '../global-id.ts'
+import { globalId, keyOf } from '../global-id.ts'
+import { MOST_MEMBERS, membersOf } from '../study-on-record.ts'
 import { invalid, notFound } from './refusals.ts'
 
 export const explanation: ExplanationResolvers = {
@@ -42,11 +45,12 @@ export const argumentsOf = (given: Arguments) => Object.entries(given).map(([nam
 export const ruleExplain: NonNullable<QueryResolvers['ruleExplain']> = async (_root, { input }, context) => {
   // @oneOf: exactly one of them is there.
   if (typeof input.instanceId === 'string') return await explainStored(input.instanceId, context)
-  return explainGiven(input.facts ?? [], context)
+  if (typeof input.studyInstanceUid === 'string') return await explainStoredStudy(input.studyInstanceUid, context)
+  return input.study ? explainGivenStudy(input.study, context) : explainGiven(input.facts ?? [], context)
 }
 
 async function explainStored(id: string, context: AdminContext) {
-  const key: InstanceId | undefined = keyOf('Instance', id)
+  const key = keyOf('Instance', id)
   const { views } = context.ledger
   const row = key === undefined ? undefined : await views.instance(key)
   if (key === undefined || row === undefined) return notFound('instance', id)
@@ -57,14 +61,47 @@ async function explainStored(id: string, context: AdminContext) {
   return explained(explainInstance(ruleset, factsOf({ header, reception, identity }, defaultCharset(ruleset, row))))
 }
 
-function explainGiven(given: readonly FactInput[], context: AdminContext) {
-  const twice = given.findIndex(({ name }, index) => given.findIndex((other) => other.name === name) < index)
-  if (twice >= 0) return invalid('This name is given twice.', ['input', 'facts', String(twice), 'name'])
-  const facts = givenFacts(new Map(given.map(({ name, values }) => [name, values])))
-  if (!('problems' in facts)) return explained(explainInstance(context.rulesets.compiled(), facts))
-  const [[name, sentence] = ['', '']] = facts.problems
-  const at = given.findIndex((fact) => fact.name === name)
-  return invalid(sentence, ['input', 'facts', String(at), 'name'])
+async function explainStoredStudy(studyInstanceUid: string, context: AdminContext) {
+  const { views } = context.ledger
+  if ((await views.study(studyInstanceUid)) === undefined) return notFound('study', studyInstanceUid)
+  const ruleset = context.rulesets.compiled()
+  const members = await membersOf(views, studyInstanceUid, ruleset)
+  if (members === undefined) return tooMany(['input', 'studyInstanceUid'])
+  const named = members.map((member) => ({ ...member, id: globalId('Instance', member.id as InstanceId) }))
+  return explained(explainStudy(ruleset, { members: named, settledBy: 'quiet' }))
 }
+
+function explainGiven(given: readonly FactInput[], context: AdminContext) {
+  const facts = readFacts(given, ['input', 'facts'])
+  return '__typename' in facts ? facts : explained(explainInstance(context.rulesets.compiled(), facts))
+}
+
+function explainGivenStudy({ settledBy, members: given }: StudyFactsInput, context: AdminContext) {
+  if (given.length > MOST_MEMBERS) return tooMany(['input', 'study', 'members'])
+  const members: StudyMember[] = []
+  for (const [index, member] of given.entries()) {
+    const facts = readFacts(member.facts, ['input', 'study', 'members', String(index), 'facts'])
+    if ('__typename' in facts) return facts
+    members.push({ id: String(index), facts, isNew: true, isHeld: false, isWanted: false })
+  }
+  const why = SETTLED_BY[settledBy ?? 'QUIET']
+  return explained(explainStudy(context.rulesets.compiled(), { members, settledBy: why }))
+}
+
+const SETTLED_BY = { QUIET: 'quiet', LONGEST: 'longest', RETRIEVAL: 'retrieval', OPERATOR: 'operator' } as const
+
+/** Facts by hand, or which of them is none. @param path where they stand in the input */
+function readFacts(given: readonly FactInput[], path: readonly string[]) {
+  const names = given.map(({ name }) => name)
+  const twice = names.findIndex((name, index) => names.indexOf(name) < index)
+  if (twice >= 0) return invalid('This name is given twice.', [...path, String(twice), 'name'])
+  const facts = givenFacts(new Map(given.map(({ name, values }) => [name, values])))
+  if (!('problems' in facts)) return facts
+  const [[name, sentence] = ['', '']] = facts.problems
+  return invalid(sentence, [...path, String(names.indexOf(name)), 'name'])
+}
+
+const tooMany = (path: readonly string[]) =>
+  invalid(`A study of more than ${MOST_MEMBERS} instances is not explained as a whole: ask for one of them.`, path)
 
 const explained = <Model extends object>(model: Model) => ({ __typename: 'Explanation', ...model }) as const
