@@ -93,6 +93,22 @@ export function decodeText(bytes: Buffer, set: CharacterSet, delimiters: string)
   }
 }
 
+/** Whether text reads as it was meant: not where it is not ASCII and no set is declared that we know, unless it is UTF-8. */
+export function isCertain(bytes: Uint8Array, set: CharacterSet): boolean {
+  if (isAscii(bytes)) return true
+  if (set.kind === 'ascii') return isUtf8(bytes)
+  return set.unknownTerm === undefined
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    strictUtf8.decode(bytes)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Bytes that no declared set explains: UTF-8 when they are that, else Latin-1. */
 function decodeUndeclared(bytes: Buffer): string {
   try {

@@ -9,14 +9,14 @@ export interface PlannedElement {
   /** For `set`. */
   readonly vr: string
   readonly value: Uint8Array
-  /** For `enter`: what is planned within the sequence's items. */
+  /** For `enter`: what is planned within the sequence's items. For `set`: of a sequence that is written anew, its items. */
   readonly items: ReadonlyMap<number | 'every', Level>
 }
 
 /** What is planned for the data set's own elements, or for those of an item: in the order of their tags. */
 export type Level = readonly PlannedElement[]
 
-const NOTHING: Pick<PlannedElement, 'vr' | 'value'> = { vr: '', value: new Uint8Array(0) }
+const NOTHING = { vr: '', value: new Uint8Array(0) } as const satisfies Pick<PlannedElement, 'vr' | 'value'>
 
 /** A step of a path with what is left of the edit behind it. */
 interface Pending {
@@ -26,7 +26,7 @@ interface Pending {
 
 /**
  * The edits as a tree of levels. Of two edits of one element the later one wins; an edit of a whole element wins over
- * edits within it.
+ * edits within it. Only a sequence that is set without a value, and has edits within it, is written anew with those.
  *
  * @throws KurirError `invalid-argument` for an empty path
  */
@@ -42,10 +42,16 @@ function planLevel(pending: readonly Pending[]): Level {
 function planElement(tag: Tag, group: readonly Pending[]): PlannedElement {
   const whole = group.findLast(({ edit, depth }) => edit.path.length === depth + 1)?.edit
   if (whole?.verb === 'remove') return { tag, action: 'remove', ...NOTHING, items: new Map() }
-  if (whole?.verb === 'set') return { tag, action: 'set', vr: whole.vr, value: whole.value, items: new Map() }
+  const isRenewed = whole?.verb === 'set' && whole.vr === 'SQ' && whole.value.length === 0
+  if (whole?.verb === 'set' && !isRenewed)
+    return { tag, action: 'set', vr: whole.vr, value: whole.value, items: new Map() }
+  const items = planItems(group.filter(({ edit, depth }) => edit.path.length > depth + 1))
+  return { tag, action: isRenewed ? 'set' : 'enter', ...NOTHING, vr: 'SQ', items }
+}
+
+function planItems(group: readonly Pending[]): ReadonlyMap<number | 'every', Level> {
   const byItem = Map.groupBy(group, ({ edit, depth }) => stepAt(edit, depth).item ?? 'every')
-  const deeper = [...byItem].map(([item, some]) => [item, planLevel(some.map(deepen))] as const)
-  return { tag, action: 'enter', ...NOTHING, items: new Map(deeper) }
+  return new Map([...byItem].map(([item, some]) => [item, planLevel(some.map(deepen))] as const))
 }
 
 const deepen = ({ edit, depth }: Pending): Pending => ({ edit, depth: depth + 1 })

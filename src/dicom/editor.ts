@@ -190,7 +190,7 @@ export class Editor implements WalkHandler {
   }
 
   #write(planned: PlannedElement, encoding: ElementEncoding): void {
-    if (planned.action === 'set') {
+    if (planned.action === 'set' && planned.items.size === 0) {
       this.#output.write(elementHeader(planned.tag, planned.vr, planned.value.length, encoding))
       this.#output.write(planned.value)
       return

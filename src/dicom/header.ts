@@ -1,7 +1,7 @@
 import { type AttributePath, type PathStep, type Tag, tagOf } from './attribute-path.ts'
 import { ASCII, type CharacterSet, characterSetOf } from './character-set.ts'
 import { lookUpTag } from './dictionary.ts'
-import { BIG_ENDIAN, type HeaderIndex, ITEM, SEQUENCE } from './header-index.ts'
+import { BIG_ENDIAN, type HeaderIndex, ITEM, LEFT_OUT, SEQUENCE } from './header-index.ts'
 import type { TransferSyntax } from './transfer-syntax.ts'
 import {
   parseUid,
@@ -25,6 +25,8 @@ export interface HeaderElement {
   /** The bytes as received; undefined for sequences and for what was too large to keep. */
   readonly value: Buffer | undefined
   readonly isSequence: boolean
+  /** Whether its value or its items were too large to keep. */
+  readonly isLeftOut: boolean
   /** How many items a sequence has; 0 for others. */
   readonly itemCount: number
   /** In which text stands at this place. */
@@ -51,6 +53,7 @@ export class Header {
   readonly index: HeaderIndex
   readonly #undeclared: CharacterSet
   #set: CharacterSet | undefined
+  readonly #itemsOf = new Map<number, readonly number[]>()
 
   constructor(transferSyntax: TransferSyntax, index: HeaderIndex, undeclared: CharacterSet = ASCII) {
     this.transferSyntax = transferSyntax
@@ -60,7 +63,8 @@ export class Header {
 
   /** The same header, where text of no declared character set is read by `terms` (as in (0008,0005)). */
   withDefaultCharacterSet(terms: readonly string[]): Header {
-    return new Header(this.transferSyntax, this.index, characterSetOf(terms))
+    // A copy, so that it is never taken for one that was declared.
+    return new Header(this.transferSyntax, this.index, { ...characterSetOf(terms) })
   }
 
   /** Of the data set's own elements. */
@@ -104,6 +108,33 @@ export class Header {
   /** Every element in the order of the data set, those of sequences behind their sequence. */
   *walk(): Generator<HeaderElement> {
     yield* this.#walkWithin({ first: 0, end: this.index.count, path: [], set: this.characterSet })
+  }
+
+  /**
+   * How text and numbers are written where the last element of the path stands, whether that element is there or not:
+   * by the innermost item on the way that there is.
+   */
+  writing(path: AttributePath): Pick<HeaderElement, 'characterSet' | 'bigEndian'> {
+    let scope: Scope = { first: 0, end: this.index.count, path: [], set: this.characterSet }
+    let bigEndian = this.transferSyntax.bigEndian
+    for (const step of path.slice(0, -1)) {
+      const entry = this.#entryOf(step.tag, scope.first, scope.end)
+      const [item] = entry < 0 ? [] : this.#items({ entry, path: scope.path, set: scope.set }, step)
+      if (item === undefined) break
+      // UN of undefined length holds Implicit VR Little Endian (PS3.5 6.2.2).
+      if (this.index.vr(entry) === 'UN') bigEndian = false
+      scope = item
+    }
+    // What is read by default is not declared: only ASCII may be written there.
+    return { characterSet: scope.set === this.#undeclared ? ASCII : scope.set, bigEndian }
+  }
+
+  /** The values of an element of this header as `values` gives them, without looking for it again. */
+  read(element: HeaderElement): readonly string[] | undefined {
+    const { value, vr, bigEndian, characterSet } = element
+    return value === undefined
+      ? undefined
+      : decodeValue(value, this.readableVr(element.tag, vr), bigEndian, characterSet)
   }
 
   get studyInstanceUid(): StudyInstanceUid | undefined {
@@ -186,17 +217,31 @@ export class Header {
   }
 
   #items(sequence: Place, step: Pick<PathStep, 'tag' | 'item'>): Scope[] {
+    const entries = this.#itemEntries(sequence.entry)
+    const { tag, item } = step
+    if (typeof item !== 'number') return entries.map((entry, number) => this.#scopeOf(entry, sequence, tag, number))
+    const entry = entries[item]
+    return entry === undefined ? [] : [this.#scopeOf(entry, sequence, tag, item)]
+  }
+
+  #scopeOf(item: number, { path, set }: Place, tag: Tag, number: number): Scope {
+    const inside = { first: item + 1, end: this.index.next(item) }
+    const own = this.#characterSetWithin(inside.first, inside.end, set)
+    return { ...inside, path: [...path, { tag, item: number }], set: own }
+  }
+
+  /** Where the items of a sequence begin: found once, as some sequences have thousands and are asked item by item. */
+  #itemEntries(sequence: number): readonly number[] {
+    const known = this.#itemsOf.get(sequence)
+    if (known !== undefined) return known
     const index = this.index
-    const end = index.next(sequence.entry)
-    const scopes: Scope[] = []
-    let number = 0
-    for (let entry = sequence.entry + 1; entry < end; entry = index.next(entry), number++) {
-      if (typeof step.item === 'number' && step.item !== number) continue
-      const inside = { first: entry + 1, end: index.next(entry) }
-      const set = this.#characterSetWithin(inside.first, inside.end, sequence.set)
-      scopes.push({ ...inside, path: [...sequence.path, { tag: step.tag, item: number }], set })
+    const end = index.next(sequence)
+    const entries: number[] = []
+    for (let entry = sequence + 1; entry < end; entry = index.next(entry)) {
+      if ((index.flags(entry) & ITEM) !== 0) entries.push(entry)
     }
-    return scopes
+    this.#itemsOf.set(sequence, entries)
+    return entries
   }
 
   *#walkWithin(scope: Scope): Generator<HeaderElement> {
@@ -221,19 +266,11 @@ export class Header {
       length: index.length(entry),
       value: isSequence ? undefined : index.value(entry),
       isSequence,
-      itemCount: isSequence ? this.#itemCount(entry) : 0,
+      isLeftOut: (flags & LEFT_OUT) !== 0,
+      itemCount: isSequence ? this.#itemEntries(entry).length : 0,
       characterSet: set,
       bigEndian: (flags & BIG_ENDIAN) !== 0,
     }
-  }
-
-  #itemCount(sequence: number): number {
-    const end = this.index.next(sequence)
-    let count = 0
-    for (let entry = sequence + 1; entry < end; entry = this.index.next(entry)) {
-      if ((this.index.flags(entry) & ITEM) !== 0) count++
-    }
-    return count
   }
 
   #decode(entry: number, set: CharacterSet): readonly string[] | undefined {
@@ -241,14 +278,14 @@ export class Header {
     const flags = index.flags(entry)
     const bytes = (flags & SEQUENCE) === 0 ? index.value(entry) : undefined
     if (bytes === undefined) return undefined
-    return decodeValue(bytes, this.#vrToRead(entry), (flags & BIG_ENDIAN) !== 0, set)
+    const vr = this.readableVr(index.tag(entry), index.vr(entry))
+    return decodeValue(bytes, vr, (flags & BIG_ENDIAN) !== 0, set)
   }
 
   /** What UN hides the dictionary may know (PS3.5 6.2.2); US or SS is told by Pixel Representation (PS3.3 C.7.6.3). */
-  #vrToRead(entry: number): string {
-    const written = this.index.vr(entry)
+  readableVr(tag: Tag, written: string): string {
     if (written !== 'UN' && (written !== 'US' || this.transferSyntax.explicitVr)) return written
-    const known = lookUpTag(this.index.tag(entry))
+    const known = lookUpTag(tag)
     if (known === undefined) return written
     if (known.either !== 'US or SS') return known.vr
     return this.text(PIXEL_REPRESENTATION) === '1' ? 'SS' : 'US'

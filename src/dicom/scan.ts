@@ -1,7 +1,7 @@
 import { Header } from './header.ts'
 import { BIG_ENDIAN, HeaderIndex, ITEM, LEFT_OUT, SEQUENCE } from './header-index.ts'
 import { type InflateProblem, inflateSlices } from './inflate.ts'
-import type { TransferSyntax } from './transfer-syntax.ts'
+import { IMPLICIT_VR_LITTLE_ENDIAN, type TransferSyntax } from './transfer-syntax.ts'
 import type { ElementHead, WalkHandler } from './walk-handler.ts'
 import { DataSetWalker, type WalkProblem } from './walker.ts'
 
@@ -85,6 +85,27 @@ export class HeaderCollector {
   }
 }
 
+/**
+ * What stands in the value of UN where the dictionary knows a sequence, or where items begin: implicit elements (PS3.5
+ * 6.2.2). Undefined where it cannot be read as that to its end.
+ */
+export function scanUnknown(value: Buffer): Header | undefined {
+  const index = new HeaderIndex(16, value.length)
+  const builder = new IndexBuilder(index, () => walker.stop())
+  const walker = new DataSetWalker(IMPLICIT_VR_LITTLE_ENDIAN, builder)
+  // Under a name that is a sequence's, which here means nothing.
+  const head = Buffer.alloc(8)
+  head.writeUInt16LE(0x0008, 0)
+  head.writeUInt16LE(0x1140, 2)
+  head.writeUInt32LE(value.length, 4)
+  walker.push(head)
+  const told = walker.push(value)
+  walker.end()
+  builder.finish()
+  const isRead = told === value.length && walker.problem === undefined && !builder.isOverfull && !builder.metStray
+  return isRead ? new Header(IMPLICIT_VR_LITTLE_ENDIAN, index.trim()) : undefined
+}
+
 /** Builds the index from what the walker tells, within the limits. */
 class IndexBuilder implements WalkHandler {
   readonly #index: HeaderIndex
@@ -97,6 +118,8 @@ class IndexBuilder implements WalkHandler {
   #leftOut = false
   /** Nothing more fits: the header is cut. */
   isOverfull = false
+  /** Bytes that meant nothing where they stood. */
+  metStray = false
 
   constructor(index: HeaderIndex, stop: () => void) {
     this.#index = index
@@ -152,7 +175,9 @@ class IndexBuilder implements WalkHandler {
     this.#closeLast()
   }
 
-  stray(): void {}
+  stray(): void {
+    this.metStray = true
+  }
 
   #add(head: ElementHead, flags: number, length: number): number {
     if (this.#leftOut) return -1

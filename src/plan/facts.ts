@@ -25,5 +25,6 @@ export function factsOf(
     sopInstanceUid: identity.sopInstanceUid,
     transferSyntax: identity.transferSyntaxUid,
     header: viewOfHeader(header),
+    receivedAt: reception.at,
   }
 }

@@ -1,8 +1,8 @@
 import { KurirError } from '../base/failure.ts'
-import type { AttributePath } from '../dicom/attribute-path.ts'
 import { isOneValue } from '../dicom/vr.ts'
-import { Draft, keyOf } from './draft.ts'
+import { Draft } from './draft.ts'
 import type { Amendment, Facts, HeaderView } from './facts.ts'
+import type { Keys } from './keys.ts'
 import { type AttributeName, parseAttribute } from './name.ts'
 import { unfit } from './vr-limit.ts'
 
@@ -40,26 +40,19 @@ const valuesOf = (name: AttributeName, value: string | null): readonly string[] 
  */
 export function amendedView(header: HeaderView, amendments: readonly Amendment[]): HeaderView {
   if (amendments.length === 0) return header
-  const amended = new Map(readAmendments(amendments).map((read) => [keyOf(read.name.path), read]))
-  const of = (path: AttributePath): ReadAmendment | undefined => amended.get(keyOf(path))
-  return {
-    declared: header.declared,
-    texts: () => header.texts(),
-    tags() {
-      const own = [...amended.values()].flatMap(({ name }) => (name.path.length === 1 ? (name.path[0]?.tag ?? []) : []))
-      const there = new Set([...header.tags(), ...own])
-      return [...there].filter((tag) => this.has([{ tag }])).sort((a, b) => a - b)
-    },
-    values: (path) => {
-      const read = of(path)
-      return read === undefined ? header.values(path) : (read.values ?? [])
-    },
-    has: (path) => {
-      const read = of(path)
-      return read === undefined ? header.has(path) : read.values !== null
-    },
-    vr: (path) => header.vr(path) ?? of(path)?.name.vr,
-  }
+  return amend(new Draft({ ...NOBODY, header }, new Map()), amendments).view()
+}
+
+// A header alone has no reception; amendments speak of attributes only.
+const NOBODY: Omit<Facts, 'header'> = {
+  callingAe: '',
+  calledAe: '',
+  peer: '',
+  door: '',
+  sopClass: '',
+  sopInstanceUid: '',
+  transferSyntax: '',
+  receivedAt: 0,
 }
 
 /**
@@ -67,11 +60,19 @@ export function amendedView(header: HeaderView, amendments: readonly Amendment[]
  *
  * @throws KurirError `invalid-argument` for a name that `amendmentProblem` refuses
  */
-export function receivedDraft(facts: Facts): Draft {
-  const draft = new Draft(facts)
-  for (const { name, values } of readAmendments(facts.amendments ?? [])) {
-    if (values === null) draft.remove(name, 'amend')
-    else draft.set(name, values, 'amend')
+export const receivedDraft = (facts: Facts, keys: Keys): Draft => amend(new Draft(facts, keys), facts.amendments ?? [])
+
+function amend(draft: Draft, amendments: readonly Amendment[]): Draft {
+  for (const { name, values } of readAmendments(amendments)) {
+    const places = draft.places(name, values !== null)
+    if ('hold' in places) {
+      draft.refuse(`amendment: ${places.hold}`)
+      continue
+    }
+    for (const place of places) {
+      if (values === null) draft.remove(place, 'amend')
+      else draft.set(place, values, 'amend')
+    }
   }
   return draft
 }

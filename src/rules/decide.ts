@@ -56,7 +56,7 @@ function decideOn(
   const course = walk(ruleset, {
     on: 'instance',
     values,
-    spoken: (name: Name) => receivedDraft(facts).comparables(name),
+    spoken: (name: Name) => receivedDraft(facts, ruleset.keys).comparables(name),
     answerOf: answerOf ?? ((ask) => facts.answers?.get(ask.key)),
     tracing,
   })

@@ -1,5 +1,12 @@
 import { ASCII, type CharacterSet, encodeText } from '../dicom/character-set.ts'
+import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import { isLongForm, usesCharacterSet, wordBytes } from '../dicom/vr.ts'
+
+/** Edits in the order of the data set, and what else they change beside what a rewrite said. */
+export interface Encoded {
+  readonly edits: readonly ResolvedEdit[]
+  readonly changes: readonly AttributeChange[]
+}
 
 /** The most bytes an element with a 16-bit length may have (PS3.5 7.1.2). */
 const SHORT_FORM_BYTES = 65_534

@@ -1,14 +1,31 @@
-import type { AttributePath, Tag } from '../dicom/attribute-path.ts'
+import type { AttributePath } from '../dicom/attribute-path.ts'
 import type { CharacterSet } from '../dicom/character-set.ts'
 
-/** A text element of a header, for those who write all of them anew. */
-export interface TextElement {
+/** One element of a header at any depth. */
+export interface ViewedElement {
+  /** With the number of each item on the way. */
   readonly path: AttributePath
+  /** By which its value is read: where a public element came as UN, what the dictionary says. */
   readonly vr: string
-  /** Undefined when it was too large to keep. */
-  readonly values: readonly string[] | undefined
+  readonly isSequence: boolean
+  /** Why nobody can see what is in it; undefined when it can be seen. */
+  readonly closed: 'too large' | 'UN' | undefined
+  /** What closed UN holds when it is read as items; undefined when it cannot be. */
+  inside(): Iterable<ViewedElement> | undefined
   /** Whether all of it is ASCII, so that it reads the same in any character set. */
   readonly isAscii: boolean
+  /** Whether its text is not ASCII and nothing says how to read it: what it reads as is a guess. */
+  readonly isGuess: boolean
+  /** As received; undefined for sequences, for what was too large to keep, and where there are no bytes (a test). */
+  readonly bytes: Uint8Array | undefined
+  /** Undefined for what is not text or was too large to keep. */
+  values(): readonly string[] | undefined
+}
+
+/** How a value is written at one place. */
+export interface Writing {
+  readonly characterSet: CharacterSet
+  readonly bigEndian: boolean
 }
 
 /** The header of an instance as rules see it: what `viewOfHeader` makes of a scanned one, or a test of what it is given. */
@@ -22,12 +39,15 @@ export interface HeaderView {
   has(path: AttributePath): boolean
   /** The VR of the element, undefined where there is none or nobody knows. */
   vr(path: AttributePath): string | undefined
-  /** The tags of the data set's own elements, ascending. */
-  tags(): readonly Tag[]
-  /** What (0008,0005) declares; undefined when it declares nothing. */
-  readonly declared: CharacterSet | undefined
-  /** Everything whose text depends on the character set, and each (0008,0005), at any depth. */
-  texts(): readonly TextElement[]
+  /**
+   * How many items the sequence at a path of numbered items has; 0 where none stands, undefined where something stands
+   * that cannot be looked into.
+   */
+  items(path: AttributePath): number | undefined
+  /** How a value is written at a path of numbered items, by the innermost item that there is. */
+  writing(path: AttributePath): Writing
+  /** All elements in the order of the data set, those of sequences behind their sequence. */
+  walk(): Iterable<ViewedElement>
 }
 
 /** What a service said to a question: values that are empty are as good as none. Holds patient data. */
@@ -61,6 +81,8 @@ export interface Facts {
   readonly transferSyntax: string
   /** As received. */
   readonly header: HeaderView
+  /** When it was received, in milliseconds since 1970. */
+  readonly receivedAt: number
   /** Later ones win. `match` sees them, and they leave with the instance. */
   readonly amendments?: readonly Amendment[]
   readonly answers?: Answers

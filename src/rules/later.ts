@@ -1,8 +1,6 @@
 /** Words of the rules language that this version refuses, each with what it is for: never taken for a typing mistake. */
 const LATER: Readonly<Record<string, string>> = {
   sources: 'sources',
-  hash: 'the verb hash',
-  uid: 'the verb uid',
   record_original: 'record_original',
   stow: 'the destination kind stow',
   satusehat: 'the destination kind satusehat',

@@ -1,11 +1,12 @@
 import { z } from 'zod'
-import { lookUpKeyword } from '../dicom/dictionary.ts'
 import { isOneValue } from '../dicom/vr.ts'
+import { compileHash, compileUid } from './keyed-verb.ts'
 import { type AttributeName, type Name, type NameScope, parseName } from './name.ts'
 import { compilePattern, isPattern } from './pattern.ts'
 import type { Place } from './place.ts'
+import { readTarget, readWhat, WORDLESS } from './rewrite-target.ts'
 import { compileTemplate, leastLength, literalOf, type Template } from './template.ts'
-import type { Group, Otherwise, Replacement, Verb } from './verb.ts'
+import type { Otherwise, Replacement, Verb } from './verb.ts'
 import { longestOf, unfit } from './vr-limit.ts'
 
 /** The maps of all files by name. */
@@ -41,6 +42,21 @@ export const verbSchema = z.strictObject({
     .strictObject({ in: z.string(), using: z.string(), otherwise: z.string().optional() })
     .optional()
     .describe('Looks each value up in a map; otherwise: keep (unless said), empty, hold, or a text.'),
+  hash: z
+    .strictObject({
+      of: names.describe('The attributes, inside sequences too.'),
+      key: z.string().describe('The name of a key.'),
+      length: z.string().optional().describe('How many of the 64 characters are kept: 4 to 64; all unless said.'),
+    })
+    .optional()
+    .describe('Puts keyed hashes (HMAC-SHA-256, hexadecimal) in the place of values.'),
+  uid: z
+    .strictObject({
+      of: names.describe('The attributes; what refers to them is mapped with them.'),
+      key: z.string().describe('The name of a key: another key gives other UIDs.'),
+    })
+    .optional()
+    .describe('Gives UIDs new ones, the same for the same, with every reference to them at any depth.'),
   remove: names
     .optional()
     .describe('Takes elements out: names, (gggg,xxxx) for a group, private for all private ones.'),
@@ -75,13 +91,23 @@ export function compileVerbs(place: Place, context: VerbContext): readonly Verb[
       return what === undefined ? [] : [{ verb, what }]
     })
   }
-  const single =
-    verb === 'copy'
-      ? compileCopy(inside, context.scope)
-      : verb === 'replace'
-        ? compileReplace(inside, context.scope)
-        : compileMap(inside, context.maps)
+  const single = compileSingle(verb, inside, context)
   return single === undefined ? [] : [single]
+}
+
+function compileSingle(verb: string, inside: Place, { maps, keys, scope }: VerbContext): Verb | undefined {
+  switch (verb) {
+    case 'copy':
+      return compileCopy(inside, scope)
+    case 'replace':
+      return compileReplace(inside, scope)
+    case 'map':
+      return compileMap(inside, maps)
+    case 'hash':
+      return compileHash(inside, keys)
+    default:
+      return compileUid(inside, keys)
+  }
 }
 
 function compileTemplateVerb(verb: TemplateVerb, text: string, place: Place, scope: NameScope): Verb | undefined {
@@ -179,60 +205,3 @@ const readOtherwise = (text: string | undefined): Otherwise =>
     : text === 'empty' || text === 'hold'
       ? { kind: text }
       : { kind: 'text', text }
-
-const WORDLESS: ReadonlySet<string> = new Set(['SQ', 'AT', 'OB', 'OD', 'OF', 'OL', 'OV', 'OW'])
-
-/** The attribute a verb writes; `atKey` says whether its name is the key of the place. */
-function readTarget(place: Place, text: string, atKey: boolean): AttributeName | undefined {
-  const report = (message: string): undefined => (atKey ? place.reportKey(message) : place.report(message))
-  const name = parseAttributeOnly(text)
-  if ('problem' in name) return report(name.problem)
-  const shield = shieldOf(name)
-  if (shield !== undefined) return report(shield)
-  if (WORDLESS.has(name.vr) || (name.vr === 'UN' && !name.isPrivate))
-    return report(`${name.text} is ${name.vr}; a rewrite writes text and numbers only.`)
-  return name
-}
-
-function parseAttributeOnly(text: string): AttributeName | { readonly problem: string } {
-  const name = parseName(text)
-  if ('problem' in name || name.kind === 'attribute') return name
-  return { problem: `${text} is a fact about the reception; only attributes can be rewritten.` }
-}
-
-const IDENTITY: ReadonlySet<string> = new Set(['StudyInstanceUID', 'SeriesInstanceUID', 'SOPInstanceUID'])
-
-/** Why a rewrite may not touch the attribute (RULES.md 3.6). */
-function shieldOf(name: AttributeName): string | undefined {
-  if (name.path.length > 1) return `This version does not rewrite attributes inside sequences yet (${name.text}).`
-  const tag = name.path.at(-1)?.tag ?? 0
-  const is = (keyword: string): boolean => lookUpKeyword(keyword)?.tag === tag
-  if (is('SOPClassUID')) return 'SOPClassUID cannot be rewritten: it says what the instance is.'
-  if ([...IDENTITY].some(is))
-    return `${name.text} cannot be rewritten by this verb; this version does not have the verb uid yet.`
-  if (is('SpecificCharacterSet'))
-    return 'SpecificCharacterSet cannot be rewritten: it follows from the text that is written.'
-  if (tag >>> 16 <= 0x0002) return `${name.text} is not part of the data set and cannot be rewritten.`
-  if (tag >>> 16 >= 0x7fe0) return `${name.text} is pixel data or stands behind it, and cannot be rewritten.`
-  if ((tag & 0xffff) === 0) return `${name.text} is a group length and cannot be rewritten.`
-  return undefined
-}
-
-const WHOLE_GROUP = /^\(([0-9a-fA-F]{4}),[xX]{4}\)$/
-
-function readWhat(place: Place, verb: 'remove' | 'empty'): AttributeName | Group | undefined {
-  const text = place.text() ?? ''
-  if (text === 'private') return { group: 'private', text }
-  const group = WHOLE_GROUP.exec(text)?.[1]
-  if (group !== undefined) {
-    const number = Number.parseInt(group, 16)
-    if (number % 2 === 1) return { group: number, text }
-    return place.report(
-      `${text} is not a private group; only private groups are ${verb === 'remove' ? 'removed' : 'emptied'} whole.`,
-    )
-  }
-  const name = parseAttributeOnly(text)
-  if ('problem' in name) return place.report(name.problem)
-  const shield = shieldOf(name)
-  return shield === undefined ? name : place.report(shield)
-}

@@ -1,5 +1,6 @@
 import type { Caller } from './caller.ts'
 import type { CompiledDestination } from './destinations.ts'
+import type { Keys } from './keys.ts'
 import type { OtherwiseOutcome } from './otherwise.ts'
 import type { Rule } from './rule.ts'
 import type { Service } from './service.ts'
@@ -18,7 +19,7 @@ export interface Ruleset {
   readonly study: StudySection
   readonly otherwise: OtherwiseOutcome
   /** The secrets of `hash` and `uid` by name; one whose file cannot be used is not there, and what needs it is held. */
-  readonly keys: Pick<ReadonlyMap<string, Uint8Array>, 'get'>
+  readonly keys: Keys
   /** The files of the keys that are not there. */
   readonly keysNotConfigured: readonly { readonly name: string; readonly file: string }[]
   /** Callers that name environment variables which are not set: they admit nobody. */

@@ -4,6 +4,7 @@ import { holds, type Values, valuesOfInstance } from './condition.ts'
 import type { Arguments, RuleRef } from './decision.ts'
 import type { Draft } from './draft.ts'
 import type { Facts } from './facts.ts'
+import type { Keys } from './keys.ts'
 import type { Name } from './name.ts'
 import { type Resolved, resolve } from './resolve.ts'
 import type { Ruleset } from './ruleset.ts'
@@ -46,7 +47,7 @@ export class Sendings {
   /** @param facts looked at now and not kept */
   add(member: string, facts: Facts, values: Values = valuesOfInstance(amendedFacts(facts))): void {
     if (this.#tallies.length === 0) return
-    const making = new Making(facts)
+    const making = new Making(facts, this.#ruleset.keys)
     for (const tally of this.#tallies) {
       const { rule, entry, rewriting, answers } = tally.sending
       if (entry.only !== undefined && !holds(entry.only, values.within(answers))) continue
@@ -113,7 +114,6 @@ export class Sendings {
 
 /** What one instance becomes under each chain of rewrites; each made once. */
 class Making {
-  readonly #facts: Facts
   readonly #received: Rewritten
   readonly #rewritten = new Map<Rewriting, Rewritten>()
   readonly #results = new Map<
@@ -121,9 +121,8 @@ class Making {
     { readonly draft: Draft; readonly resolved: Resolved } | { readonly hold: string }
   >()
 
-  constructor(facts: Facts) {
-    this.#facts = facts
-    this.#received = { draft: receivedDraft(this.#facts) }
+  constructor(facts: Facts, keys: Keys) {
+    this.#received = { draft: receivedDraft(facts, keys) }
   }
 
   resultOf(

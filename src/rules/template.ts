@@ -1,5 +1,6 @@
+import type { PathStep } from '../dicom/attribute-path.ts'
 import { variablesIn } from './environment.ts'
-import { type Name, type NameScope, parseName } from './name.ts'
+import { type AttributeName, type Name, type NameScope, parseName } from './name.ts'
 import type { Place } from './place.ts'
 
 /** RULES.md 2: text with `{NAME}`; `{{` and `}}` are braces. */
@@ -52,15 +53,30 @@ export interface TemplateSource {
   comparables(name: Name): readonly string[]
 }
 
-/** Fills the template. */
-export function fill(template: Template, source: TemplateSource): Filled {
+/**
+ * A name as it is meant where a verb writes: of sequences that both go through without a number, the same item.
+ */
+export function alongside(name: AttributeName, place: AttributeName): AttributeName {
+  const path: PathStep[] = []
+  let together = true
+  for (const [index, step] of name.path.entries()) {
+    const other = place.path[index]
+    together &&= other?.tag === step.tag && step.item === 'every' && typeof other.item === 'number'
+    path.push(together && other !== undefined ? other : step)
+  }
+  return { ...name, path }
+}
+
+/** Fills the template, for a verb that writes at a place. */
+export function fill(template: Template, source: TemplateSource, at?: AttributeName): Filled {
   let text = ''
   for (const part of template) {
     if (typeof part === 'string') {
       text += part
       continue
     }
-    const values = new Set(source.comparables(part).filter((value) => value !== ''))
+    const name = part.kind === 'attribute' && at !== undefined ? alongside(part, at) : part
+    const values = new Set(source.comparables(name).filter((value) => value !== ''))
     if (values.size > 1) return { hold: `${part.text} has several different values` }
     const [value] = values
     // The rule was written for an answer that says it (RULES.md 3.6).

@@ -1,10 +1,12 @@
-import { tagOf } from '../dicom/attribute-path.ts'
+import { type Tag, tagOf } from '../dicom/attribute-path.ts'
 import { isPrivate, lookUpTag } from '../dicom/dictionary.ts'
 import { isOneValue } from '../dicom/vr.ts'
 import type { Draft } from './draft.ts'
+import { hashValues } from './hash-verb.ts'
 import { type AttributeName, comparable, type Name } from './name.ts'
 import type { Pattern } from './pattern.ts'
-import { fill, type Template } from './template.ts'
+import { alongside, fill, type Template } from './template.ts'
+import { mapUids } from './uid-verb.ts'
 
 /** What a `map` does with a value that its map does not have. */
 export type Otherwise = { readonly kind: 'keep' | 'empty' | 'hold' } | { readonly kind: 'text'; readonly text: string }
@@ -21,6 +23,15 @@ export type Verb =
       readonly map: ReadonlyMap<string, string>
       readonly otherwise: Otherwise
     }
+  | {
+      readonly verb: 'hash'
+      readonly of: readonly AttributeName[]
+      /** The name of the key. */
+      readonly key: string
+      /** Characters of the hash that are kept. */
+      readonly length: number
+    }
+  | { readonly verb: 'uid'; readonly of: readonly AttributeName[]; readonly key: string }
   | { readonly verb: 'remove' | 'empty'; readonly what: AttributeName | Group }
 
 interface TemplateVerb {
@@ -29,7 +40,7 @@ interface TemplateVerb {
   readonly template: Template
 }
 
-/** `private`: all private groups; a number: all elements of that group. */
+/** `private`: all private groups; a number: all elements of that group; at every depth. */
 export type Group = { readonly group: number | 'private'; readonly text: string }
 
 /** What `replace` puts in: text, `{NAME}`s, and `$1` for a group of the pattern. */
@@ -47,9 +58,13 @@ export function apply(verb: Verb, draft: Draft): string | undefined {
     case 'copy':
       return copy(verb.from, verb.to, draft)
     case 'replace':
-      return replace(verb, draft)
+      return atEach(verb.in, draft, (place) => replaceAt(verb, place, draft))
     case 'map':
-      return applyMap(verb, draft)
+      return atEach(verb.in, draft, (place) => mapAt(verb, place, draft))
+    case 'hash':
+      return hashValues(verb.of, verb.key, verb.length, draft)
+    case 'uid':
+      return mapUids(verb.of, verb.key, draft)
     case 'remove':
     case 'empty':
       return removeOrEmpty(verb, draft)
@@ -59,42 +74,44 @@ export function apply(verb: Verb, draft: Draft): string | undefined {
 }
 
 function applyTemplate(verb: TemplateVerb, draft: Draft): string | undefined {
-  const { name } = verb
-  if (verb.verb === 'set_if_missing' && draft.isPresent(name)) return undefined
-  const old = draft.values(name)
+  const makes = verb.verb === 'set' || verb.verb === 'set_if_missing' || verb.verb === 'append'
+  const places = draft.places(verb.name, makes)
+  if ('hold' in places) return places.hold
+  for (const place of places) {
+    const hold = applyTemplateAt(verb, place, draft)
+    if (hold !== undefined) return hold
+  }
+  return undefined
+}
+
+function applyTemplateAt({ verb, template }: TemplateVerb, name: AttributeName, draft: Draft): string | undefined {
+  if (verb === 'set_if_missing' && draft.isPresent(name)) return undefined
   // There is nothing to put a prefix before.
-  if ((verb.verb === 'prefix' || verb.verb === 'suffix') && !draft.isPresent(name)) return undefined
-  const filled = fill(verb.template, draft)
+  if ((verb === 'prefix' || verb === 'suffix') && !draft.isPresent(name)) return undefined
+  const filled = fill(template, draft, name)
   if (filled === undefined) return undefined
   if ('hold' in filled) return filled.hold
   const orphan = orphaned(name, draft)
   if (orphan !== undefined) return orphan
+  draft.set(name, valuesWith(verb, filled.text, name, draft), verb)
+  return undefined
+}
+
+function valuesWith(verb: TemplateVerb['verb'], text: string, name: AttributeName, draft: Draft): readonly string[] {
   const vr = draft.vr(name)
-  const { text } = filled
-  switch (verb.verb) {
+  const old = draft.values(name)
+  switch (verb) {
     case 'set':
     case 'set_if_missing':
-      draft.set(name, isOneValue(vr) ? [text] : text.split('\\'), verb.verb)
-      return undefined
+      return isOneValue(vr) ? [text] : text.split('\\')
     case 'prefix':
-      draft.set(
-        name,
-        old.map((value) => within(value, vr, (inner) => text + inner)),
-        verb.verb,
-      )
-      return undefined
+      return old.map((value) => within(value, vr, (inner) => text + inner))
     case 'suffix':
-      draft.set(
-        name,
-        old.map((value) => within(value, vr, (inner) => inner + text)),
-        verb.verb,
-      )
-      return undefined
+      return old.map((value) => within(value, vr, (inner) => inner + text))
     case 'append':
-      draft.set(name, draft.isPresent(name) ? [...old, text] : [text], verb.verb)
-      return undefined
+      return draft.isPresent(name) ? [...old, text] : [text]
     default:
-      return verb.verb satisfies never
+      return verb satisfies never
   }
 }
 
@@ -106,15 +123,26 @@ function within(value: string, vr: string, change: (inner: string) => string): s
   return change(inner) + rest
 }
 
-/** A private element means nothing without the creator that reserves its block (PS3.5 7.8.1). */
+/** A private element means nothing without the creator that reserves its block (PS3.5 7.8.1), in the same item. */
 function orphaned(name: AttributeName, draft: Draft): string | undefined {
   const tag = name.path.at(-1)?.tag
-  if (!name.isPrivate || tag === undefined || name.path.length > 1 || (tag & 0xffff) < 0x1000) return undefined
+  if (!name.isPrivate || tag === undefined || (tag & 0xffff) < 0x1000) return undefined
   const creator = tagOf(tag >>> 16, (tag & 0xffff) >>> 8)
-  return draft.facts.header.has([{ tag: creator }]) ? undefined : `${name.text} has no private creator in this instance`
+  const path = [...name.path.slice(0, -1), { tag: creator }]
+  return draft.has({ path }) ? undefined : `${name.text} has no private creator in this instance`
 }
 
 function copy(from: Name, to: AttributeName, draft: Draft): string | undefined {
+  const places = draft.places(to, true)
+  if ('hold' in places) return places.hold
+  for (const place of places) {
+    const hold = copyTo(place, from.kind === 'attribute' ? alongside(from, place) : from, draft)
+    if (hold !== undefined) return hold
+  }
+  return undefined
+}
+
+function copyTo(to: AttributeName, from: Name, draft: Draft): string | undefined {
   if (!draft.isPresent(from)) return from.kind === 'answer' ? `${from.text} has no value` : undefined
   const orphan = orphaned(to, draft)
   if (orphan !== undefined) return orphan
@@ -131,26 +159,40 @@ function copy(from: Name, to: AttributeName, draft: Draft): string | undefined {
   return undefined
 }
 
-function replace(verb: Verb & { readonly verb: 'replace' }, draft: Draft): string | undefined {
-  if (!draft.isPresent(verb.in)) return undefined
+/** What is done at each place of a name that has a value. */
+function atEach(
+  name: AttributeName,
+  draft: Draft,
+  change: (place: AttributeName) => string | undefined,
+): string | undefined {
+  const places = draft.places(name, false)
+  if ('hold' in places) return places.hold
+  for (const place of places) {
+    const hold = draft.isPresent(place) ? change(place) : undefined
+    if (hold !== undefined) return hold
+  }
+  return undefined
+}
+
+function replaceAt(verb: Verb & { readonly verb: 'replace' }, place: AttributeName, draft: Draft): string | undefined {
   const parts: (string | number)[] = []
   for (const part of verb.with) {
     if (typeof part !== 'object') {
       parts.push(part)
       continue
     }
-    const filled = fill(part.template, draft)
+    const filled = fill(part.template, draft, place)
     if (filled === undefined) return undefined
     if ('hold' in filled) return filled.hold
     parts.push(filled.text)
   }
-  const vr = draft.vr(verb.in)
-  const values = draft
-    .values(verb.in)
-    .map((value) => within(value, vr, (inner) => replaceAll(inner, verb.pattern, parts)))
+  const vr = draft.vr(place)
+  const old = draft.values(place)
+  const values = old.map((value) => within(value, vr, (inner) => replaceAll(inner, verb.pattern, parts)))
+  // One that was in the value already is a character of a long text.
   if (!isOneValue(vr) && values.some((value) => value.includes('\\')))
-    return `the new value of ${verb.in.text} contains a backslash`
-  draft.set(verb.in, values, 'replace')
+    return `the new value of ${place.text} contains a backslash`
+  draft.set(place, values, 'replace')
   return undefined
 }
 
@@ -166,15 +208,14 @@ function replaceAll(value: string, pattern: Pattern, parts: readonly (string | n
   return result + value.slice(end)
 }
 
-function applyMap(verb: Verb & { readonly verb: 'map' }, draft: Draft): string | undefined {
-  const { in: name, map, otherwise, using } = verb
-  if (!draft.isPresent(name)) return undefined
-  const vr = draft.vr(name)
-  const values = draft.values(name)
+function mapAt(verb: Verb & { readonly verb: 'map' }, place: AttributeName, draft: Draft): string | undefined {
+  const { map, otherwise, using } = verb
+  const vr = draft.vr(place)
+  const values = draft.values(place)
   const unknown = values.some((value) => comparable(value, vr) !== '' && !map.has(comparable(value, vr)))
-  if (unknown && otherwise.kind === 'hold') return `the value of ${name.text} is not in ${using}`
+  if (unknown && otherwise.kind === 'hold') return `the value of ${place.text} is not in ${using}`
   draft.set(
-    name,
+    place,
     values.map((value) => within(value, vr, (inner) => map.get(inner) ?? fallback(otherwise, inner))),
     'map',
   )
@@ -184,29 +225,30 @@ function applyMap(verb: Verb & { readonly verb: 'map' }, draft: Draft): string |
 const fallback = (otherwise: Otherwise, value: string): string =>
   otherwise.kind === 'text' ? otherwise.text : otherwise.kind === 'empty' ? '' : value
 
-function removeOrEmpty(verb: Verb & { readonly verb: 'remove' | 'empty' }, draft: Draft): undefined {
-  for (const name of namesOf(verb.what, draft)) {
+function removeOrEmpty(verb: Verb & { readonly verb: 'remove' | 'empty' }, draft: Draft): string | undefined {
+  const names = 'group' in verb.what ? membersOf(verb.what, draft) : draft.places(verb.what, false)
+  if ('hold' in names) return names.hold
+  for (const name of names) {
+    if (draft.isGone(name.path)) continue
     if (verb.verb === 'remove') draft.remove(name, verb.verb)
     else if (draft.has(name) && (draft.isPresent(name) || OPAQUE.has(draft.vr(name)))) draft.set(name, [], verb.verb)
   }
+  return undefined
 }
 
 // A header gives no values of these, so whether they are empty already cannot be seen.
 const OPAQUE: ReadonlySet<string> = new Set(['SQ', 'OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'UN'])
 
-function namesOf(what: AttributeName | Group, draft: Draft): readonly AttributeName[] {
-  if (!('group' in what)) return [what]
-  const tags = draft.facts.header.tags()
-  const meant = tags.filter((tag) => (what.group === 'private' ? isPrivate(tag) : tag >>> 16 === what.group))
-  return meant.map((tag) => {
+/** The elements of private groups at every depth: what a sequence hides is no less private. */
+function membersOf({ group, text }: Group, draft: Draft): readonly AttributeName[] {
+  draft.lookInto('private')
+  const isMeant = (tag: Tag): boolean => (group === 'private' ? isPrivate(tag) : tag >>> 16 === group)
+  const received = [...draft.facts.header.walk()].map(({ path }) => path)
+  const written = draft.drafted().flatMap(({ name, values }) => (values === null ? [] : [name.path]))
+  return [...received, ...written].flatMap((path) => {
+    const tag = path.at(-1)?.tag
+    if (tag === undefined || !isMeant(tag)) return []
     const entry = lookUpTag(tag)
-    return {
-      kind: 'attribute',
-      text: what.text,
-      path: [{ tag }],
-      vr: entry?.vr ?? 'UN',
-      vm: entry?.vm ?? '1-n',
-      isPrivate: isPrivate(tag),
-    }
+    return [{ kind: 'attribute', text, path, vr: entry?.vr ?? 'UN', vm: entry?.vm ?? '1-n', isPrivate: isPrivate(tag) }]
   })
 }

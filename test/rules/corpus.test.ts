@@ -49,6 +49,7 @@ describeWithCorpus('rewriting files of the corpus', () => {
       sopInstanceUid: before.sopInstanceUid ?? '',
       transferSyntax: opened.transferSyntax.uid,
       header: viewOfHeader(before),
+      receivedAt: 1_767_225_600_000,
     })
     expect(decision.holds).toEqual([])
     for (const forward of decision.forwards) {

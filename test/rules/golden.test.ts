@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { loadRuleset } from '../../src/rules/load-ruleset.ts'
 import { formatProblem } from '../../src/rules/rule-problem.ts'
-import { DESTINATIONS, fileOf, problemsOf } from './support.ts'
+import { DESTINATIONS, fileOf, KEY_FILE, problemsOf } from './support.ts'
 
 // One mistake a file. `messages.txt` holds what each must say.
 const FOLDER = 'test/rules/bad'
@@ -10,7 +10,7 @@ const FIRST = fileOf(`${Buffer.from(DESTINATIONS.bytes).toString()}otherwise: ho
 
 function messagesOf(name: string): readonly string[] {
   const file = { name: `rules/${name}`, bytes: readFileSync(`${FOLDER}/${name}`) }
-  const result = loadRuleset([FIRST, file], {})
+  const result = loadRuleset([FIRST, KEY_FILE, file], {})
   return 'problems' in result ? result.problems.map(formatProblem) : []
 }
 

@@ -44,7 +44,14 @@ async function factsOf(elements: readonly Buffer[], transferSyntax = EXPLICIT): 
   if (scanned.outcome !== 'header') throw new Error(scanned.reason)
   const header = viewOfHeader(scanned.header)
   const reception = { callingAe: 'CT1', calledAe: 'KURIR', peer: '127.0.0.1', door: 'dimse' }
-  return { ...reception, sopClass: '1.2', sopInstanceUid: '1.2.3', transferSyntax, header }
+  return {
+    ...reception,
+    sopClass: '1.2',
+    sopInstanceUid: '1.2.3',
+    transferSyntax,
+    header,
+    receivedAt: 1_767_225_600_000,
+  }
 }
 
 const rewrite = async (verbs: string, elements: readonly Buffer[], transferSyntax?: string): Promise<Decision> =>

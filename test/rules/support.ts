@@ -18,9 +18,17 @@ export const DESTINATIONS = fileOf(
   'rules/00.yaml',
 )
 
-/** The ruleset of these rules, with destinations a, b and c. Throws what is wrong with it. */
+/** The keys that rules of tests may name. */
+export const KEY_FILE = fileOf('version: 1\nkeys: { veil: { file: veil }, mask: { file: mask } }\n', 'rules/01.yaml')
+export const KEYS: ReadonlyMap<string, Uint8Array> = new Map([
+  ['veil', Buffer.alloc(32, 7)],
+  ['mask', Buffer.alloc(32, 8)],
+])
+
+/** The ruleset of these rules, with destinations a, b and c and KEYS. Throws what is wrong with it. */
 export function rulesetOf(text: string, environment: Record<string, string> = {}): Ruleset {
-  const result = loadRuleset([DESTINATIONS, fileOf(`version: 1\n${text}`)], environment)
+  const files = [DESTINATIONS, KEY_FILE, fileOf(`version: 1\n${text}`)]
+  const result = loadRuleset(files, environment, (path) => KEYS.get(path))
   if ('ruleset' in result) return result.ruleset
   throw new Error(result.problems.map(formatProblem).join('\n'))
 }
