@@ -1,6 +1,7 @@
 import type { ResolvedEdit } from '../dicom/resolved-edit.ts'
 import type { PastObligation } from '../ledger/views.ts'
 import type { Decision, RuleRef } from '../rules/decision.ts'
+import type { StudyDecision, StudyVerdict } from '../rules/study-decision.ts'
 
 /** What goes to one destination: which rules say so, and what is changed on the way. */
 export interface Sent {
@@ -65,13 +66,55 @@ export function decidedOutcome({ forwards, holds, discards, asks, waits }: Decis
   return withDiscards(outcome, discards.map(verdictOf))
 }
 
+/**
+ * Adds to an instance's outcome what the rules say at its study's moment. What went to a destination before stays what it
+ * was. Looks each instance up, so that a study of thousands takes no longer than its size.
+ */
+export function studyOutcomes(decision: StudyDecision): (id: string, outcome: Outcome) => Outcome {
+  const forwards = decision.forwards.map(({ destination, members }) => ({
+    destination,
+    byMember: new Map(members.map((forward) => [forward.member, forward])),
+  }))
+  const [holds, discards] = [decision.holds.map(membersOf), decision.discards.map(membersOf)]
+  const asking = decision.asks.map(({ rule, alias }) => verdictOf({ rule, reason: `asks ${alias}` }))
+  const waiting = [...asking, ...decision.waits.map(verdictOf)]
+  return (id, outcome) => {
+    const sends = new Map(outcome.sends)
+    for (const { destination, byMember } of forwards) {
+      const mine = byMember.get(id)
+      if (mine === undefined) continue
+      const before = sends.get(destination)
+      const rules = [...(before?.rules ?? []), ...mine.rules.map(({ name }) => name)]
+      sends.set(destination, { rules, edits: before?.edits ?? mine.edits })
+    }
+    const mine = (all: readonly OfMembers[]): readonly Verdict[] =>
+      all.filter(({ members }) => members.has(id)).map(({ verdict }) => verdict)
+    return {
+      sends,
+      holds: [...outcome.holds, ...mine(holds)],
+      waits: [...outcome.waits, ...waiting],
+      discards: [...outcome.discards, ...mine(discards)],
+    }
+  }
+}
+
+interface OfMembers {
+  readonly verdict: Verdict
+  readonly members: ReadonlySet<string>
+}
+
+const membersOf = (verdict: StudyVerdict): OfMembers => ({
+  verdict: verdictOf(verdict),
+  members: new Set(verdict.members),
+})
+
 /** RULES.md 3.9: a discard takes effect when nothing else wants the instance. */
-export function withDiscards(outcome: Omit<Outcome, 'discards'>, discards: readonly Verdict[]): Outcome {
+function withDiscards(outcome: Omit<Outcome, 'discards'>, discards: readonly Verdict[]): Outcome {
   const isWanted = outcome.sends.size + outcome.holds.length + outcome.waits.length > 0
   return { ...outcome, discards: isWanted ? [] : discards }
 }
 
-export const verdictOf = ({ rule, reason }: { readonly rule: RuleRef | null; readonly reason: string }): Verdict => ({
+const verdictOf = ({ rule, reason }: { readonly rule: RuleRef | null; readonly reason: string }): Verdict => ({
   rule: rule?.name ?? null,
   reason,
 })

@@ -2,9 +2,11 @@ import type { Instant } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import type { LedgerViews, PastDecision } from '../ledger/views.ts'
 import { decide } from '../rules/decide.ts'
+import { decideStudy } from '../rules/decide-study.ts'
 import type { Facts } from '../rules/facts.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
-import { decidedOutcome, NOTHING, type Outcome, recordedOutcome } from './outcome.ts'
+import type { StudyMember } from '../rules/study-decision.ts'
+import { decidedOutcome, NOTHING, type Outcome, recordedOutcome, studyOutcomes, type Verdict } from './outcome.ts'
 import type { ShadowReport } from './shadow-report.ts'
 import { ShadowTally } from './shadow-tally.ts'
 
@@ -27,7 +29,8 @@ const PAGE = 256
 
 /**
  * Puts what came in the past before a candidate ruleset and counts what would have become of it instead. Nothing is sent,
- * asked or written; the headers on record are all it reads. Memory does not grow with the number of instances.
+ * asked or written; the headers on record are all it reads. Memory does not grow with the number of instances, but where
+ * rules look at studies it holds the packed headers of one study.
  */
 export async function shadow(run: ShadowRun): Promise<ShadowReport> {
   const replay = new Replay(run)
@@ -44,6 +47,13 @@ export async function shadow(run: ShadowRun): Promise<ShadowReport> {
   }
 }
 
+/** An instance on its way through: what was, and would be, said of it when it arrived. */
+interface Looked {
+  readonly past: PastDecision
+  readonly before: Outcome
+  readonly after: Outcome
+}
+
 class Replay {
   looked = 0
   readonly #run: ShadowRun
@@ -51,6 +61,8 @@ class Replay {
   readonly #leftOut = { duplicate: 0, undecided: 0, requested: 0, unreadable: 0 }
   #studies = 0
   #study: string | null = null
+  /** Instances of the study that is being read, where rules look at studies. */
+  #members: Looked[] = []
 
   constructor(run: ShadowRun) {
     this.#run = run
@@ -59,6 +71,7 @@ class Replay {
   look(past: PastDecision): void {
     this.looked += 1
     const { studyInstanceUid } = past.identity
+    if (studyInstanceUid === null || studyInstanceUid !== this.#study) this.#finishStudy()
     if (studyInstanceUid !== null && studyInstanceUid !== this.#study) this.#studies += 1
     this.#study = studyInstanceUid
     const why = this.#whyNot(past)
@@ -67,13 +80,15 @@ class Replay {
       return
     }
     const { against, candidate } = this.#run
-    const after = this.#decided(past, candidate)
-    const before = against === undefined ? recordedOutcome(past.obligations) : this.#decided(past, against)
+    const after = this.#arrived(past, candidate)
+    const before = against === undefined ? recordedOutcome(past.obligations) : this.#arrived(past, against)
     if (after === undefined || before === undefined) this.#leftOut.unreadable += 1
+    else if (this.#hasStudyRules()) this.#members.push({ past, before, after })
     else this.#tally.add(past.id, before, after)
   }
 
   report(): ShadowReport {
+    this.#finishStudy()
     const { candidate, against, since, before } = this.#run
     return {
       candidate: candidate.digest,
@@ -86,6 +101,58 @@ class Replay {
     }
   }
 
+  #hasStudyRules(): boolean {
+    const { candidate, against } = this.#run
+    return candidate.study.hasRules || against?.study.hasRules === true
+  }
+
+  /** The moment of the study that has been read: as if all of it had come before it, in one round. */
+  #finishStudy(): void {
+    if (this.#members.length === 0) return
+    const { against, candidate } = this.#run
+    const afters = this.#settled(candidate, ({ after }) => after)
+    const befores = against === undefined ? undefined : this.#settled(against, ({ before }) => before)
+    for (const [index, { past, before, after }] of this.#members.entries()) {
+      this.#tally.add(past.id, befores?.[index] ?? before, afters[index] ?? after)
+    }
+    this.#members = []
+  }
+
+  #settled(ruleset: Ruleset, outcomeOf: (looked: Looked) => Outcome): readonly Outcome[] {
+    const outcomes = this.#members.map(outcomeOf)
+    if (!ruleset.study.hasRules) return outcomes
+    const { factsOf } = this.#run
+    const members = this.#members.flatMap(({ past }, index): readonly StudyMember[] => {
+      const { sends, holds, discards, waits } = outcomes[index] ?? NOTHING
+      if (discards.length > 0) return []
+      const isWanted = sends.size + holds.length + waits.length > 0
+      const facts = () => factsOf(past, ruleset)
+      // The header is unpacked when it is looked at, so that a study of thousands is not all unpacked at once.
+      return [
+        {
+          id: past.id,
+          isNew: true,
+          isHeld: holds.length > 0,
+          isWanted,
+          get facts() {
+            return facts()
+          },
+        },
+      ]
+    })
+    if (members.length === 0) return outcomes
+    try {
+      const isMember = new Set(members.map(({ id }) => id))
+      const withStudy = studyOutcomes(decideStudy(ruleset, { members, settledBy: 'quiet' }))
+      return this.#members.map(({ past: { id } }, index) => {
+        const outcome = outcomes[index] ?? NOTHING
+        return isMember.has(id) ? withStudy(id, outcome) : outcome
+      })
+    } catch {
+      return outcomes.map((outcome) => ({ ...outcome, holds: [...outcome.holds, INTERNAL] }))
+    }
+  }
+
   #whyNot({ obligations, isDecided }: PastDecision): 'duplicate' | 'undecided' | 'requested' | undefined {
     if (!isDecided && this.#run.against === undefined) return 'undecided'
     for (const { kind, rules, reason } of obligations) {
@@ -95,13 +162,16 @@ class Replay {
     return undefined
   }
 
-  #decided(past: PastDecision, ruleset: Ruleset): Outcome | undefined {
+  /** The instance moment; undefined where the header cannot be read. */
+  #arrived(past: PastDecision, ruleset: Ruleset): Outcome | undefined {
     try {
       return decidedOutcome(decide(ruleset, this.#run.factsOf(past, ruleset)))
     } catch (error) {
       if (error instanceof KurirError && error.code === 'unreadable') return undefined
-      // As the planner does: a mistake of ours holds the instance.
-      return { ...NOTHING, holds: [{ rule: null, reason: 'internal' }] }
+      return { ...NOTHING, holds: [INTERNAL] }
     }
   }
 }
+
+/** As the planner does: a mistake of ours holds the instance. */
+const INTERNAL: Verdict = { rule: null, reason: 'internal' }

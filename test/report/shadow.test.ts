@@ -76,6 +76,46 @@ test('what would go elsewhere, be edited otherwise, held and discarded is counte
   }
 })
 
+test('rules of the study moment are replayed study by study', async () => {
+  const study = rulesetOf(`rules:
+  - { name: phantoms, match: { PatientID: { starts_with: QA } }, discard: a phantom }
+  - { name: all, match: { calling_ae: [CT0, CT1] }, forward: [a] }
+  - name: whole studies
+    on: study
+    match: { instance_count: { gte: 10 }, calling_ae: [CT1, CT2] }
+    rewrite: [ { set: { StudyDescription: whole } } ]
+    forward: [b]
+  - { name: late hold, on: study, match: { calling_ae: CT3 }, hold: look at the study }
+`)
+  const plain = rulesetOf('rules: [ { name: all, forward: [a] } ]')
+  for (const against of [undefined, plain]) {
+    const report = await replay(plain, study, against)
+    // Forty studies of ten: phantoms 0 and 20 by CT0, which go to a all the same, 10 and 30 by CT2.
+    expect(report.discarded).toMatchObject({ after: 20 })
+    expect(report.held).toMatchObject({ after: 100 })
+    expect(report.destinations).toMatchObject([
+      { name: 'a', before: 400, after: 200, fewer: { count: 200 } },
+      { name: 'b', before: 0, after: 100 + 80, otherEdits: { count: 0 } },
+    ])
+    expect(report.rules.find(({ name }) => name === 'whole studies')).toMatchObject({ after: 180 })
+  }
+  expect(await replay(plain, study, study)).toMatchObject({ instances: 400, unchanged: 400 })
+})
+
+test('what would be asked waits', async () => {
+  const asking =
+    rulesetOf(`services: { his: { http: { url: "http://his" }, calls: { order: { get: "/o/{accession}" } } } }
+rules:
+  - name: ask
+    match: { AccessionNumber: { present: true } }
+    lookup: { order: { call: his.order, with: { accession: "{AccessionNumber}" } } }
+    forward: [a]
+`)
+  const report = await replay(rulesetOf(PLAIN), asking)
+  expect(report.waiting).toMatchObject({ before: 0, after: 400, more: { count: 400 } })
+  expect(report.destinations).toMatchObject([{ name: 'a', after: 0, fewer: { count: 400 } }])
+})
+
 test('what says nothing about rules is left out, and says why', async () => {
   await using opened = await openLedger()
   const { ledger } = opened
