@@ -12,6 +12,7 @@ import { GoneDestinations } from './app/gone-destinations.ts'
 import { Health } from './app/health.ts'
 import { LEDGER_FILE, NODE, SPOOL_FOLDER } from './app/names.ts'
 import { rulesetSource } from './app/ruleset-source.ts'
+import { declaredServices, serviceProblems } from './app/services.ts'
 import { ownVersion } from './app/version.ts'
 import { ms, systemClock } from './base/clock.ts'
 import { idsFrom } from './base/id.ts'
@@ -115,11 +116,13 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
       random,
     }),
   )
+  const services = unwinding.use(declaredServices({ ruleset, clock, random, log }))
   const planner = unwinding.use(new Planner({ spool, queue, wakes: ledger.wakes, ruleset, clock, log }))
   const gone = unwinding.use(new GoneDestinations({ ledger, declared: () => new Set(declared().keys()), clock, log }))
   rules.onChange(() => {
     const changed = dispatchers.reconfigure().then(() => gone.sweep())
     changed.catch(() => log.error('destinations-not-changed', { code: 'internal' }))
+    services.reconfigure()
     ledger.wakes.wake('plan')
   })
 
@@ -136,6 +139,7 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
     store,
     freeLeast: (totalBytes) => freeBytesLeast(settings.spoolFreeMin, totalBytes),
     doors: () => folderDoor.problems,
+    services: () => serviceProblems(services.states()),
     rules: () => ({ inForce: rules.current, problems: rules.problems }),
   })
   const admin = unwinding.use(

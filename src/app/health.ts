@@ -13,6 +13,8 @@ export interface HealthDeps {
   readonly rules: () => { readonly inForce: InForce; readonly problems: readonly RuleProblem[] }
   /** What keeps a door from taking anything, one sentence each. */
   readonly doors: () => readonly string[]
+  /** The same of services. */
+  readonly services: () => readonly string[]
 }
 
 /** What a person should know of the whole process, one sentence a problem. */
@@ -27,7 +29,9 @@ export class Health implements HealthSource {
 
   async report(): Promise<HealthReport> {
     const { freeBytes, totalBytes } = await this.#deps.store.space()
-    const problems = [...this.#ruleProblems(), ...this.#pinned(), ...this.#destinationProblems(), ...this.#deps.doors()]
+    const { doors, services } = this.#deps
+    const reach = [...this.#destinationProblems(), ...services(), ...doors()]
+    const problems = [...this.#ruleProblems(), ...this.#pinned(), ...reach]
     if (freeBytes < this.#deps.freeLeast(totalBytes)) {
       problems.push(
         'The disk of the spool is below KURIR_SPOOL_FREE_MIN: new instances are refused until there is room.',

@@ -144,7 +144,7 @@ export const httpSchema = z.strictObject({
     .array(rangeField)
     .min(1)
     .optional()
-    .describe('Only addresses in these ranges are connected to. Unsaid: any but link-local ones.'),
+    .describe('Only addresses in these ranges are connected to; all but link-local ones unless said.'),
   at_once: countField('at_once', 64).optional().describe('Requests at once, 1 to 64; 8 unless said.'),
   per_second: countField('per_second', 1_000).optional().describe('Requests begun in a second; no limit unless said.'),
 })
