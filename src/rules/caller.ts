@@ -1,17 +1,22 @@
 import { z } from 'zod'
+import type { Milliseconds } from '../base/clock.ts'
 import type { AeTitle } from '../dicom/ae-title.ts'
 import type { TransferSyntaxUid } from '../dicom/uid.ts'
 import { type Cidr, isWithin, parseCidr } from './cidr.ts'
-import { aeTitleField, parsed, transferSyntaxField } from './field.ts'
+import { type AeAddress, aeAddressField, aeTitleField, durationField, parsed, transferSyntaxField } from './field.ts'
 import { didYouMean } from './suggestion.ts'
 
-/** Who may open an association to us, as the rules declare it. */
+/** The roles that an address may have without a token: none that rules the appliance or reads patient data. */
+export const TOKENLESS_ROLES = ['VIEWER', 'OPERATOR', 'INGEST', 'INTEGRATOR'] as const
+export type TokenlessRole = (typeof TOKENLESS_ROLES)[number]
+
+/** Who may open an association to us or call by HTTP without a token, as the rules declare it. */
 export interface Caller {
   readonly name: string
   readonly file: string
   readonly line: number
-  /** `*`: any title. */
-  readonly ae: AeTitle | '*'
+  /** `*`: any title. Undefined: it opens no association. */
+  readonly ae: AeTitle | '*' | undefined
   /** Empty: from anywhere. */
   readonly from: readonly Cidr[]
   /** Reads text that is not ASCII and declares no character set (PS3.3 C.12.1.1.2). */
@@ -20,6 +25,18 @@ export interface Caller {
   readonly onChanged: 'keep' | 'refuse'
   /** Which transfer syntaxes, in order of preference; undefined: whatever is offered. */
   readonly accept: readonly TransferSyntaxUid[] | undefined
+  /** Its HTTP calls need no token for these. */
+  readonly http: readonly TokenlessRole[]
+  /** What is usual, for the alarms. */
+  readonly expect: ExpectedTraffic | undefined
+  /** Where its storage commitment reports go; undefined: the same association, else the peer at 104. */
+  readonly reportTo: AeAddress | undefined
+}
+
+export interface ExpectedTraffic {
+  readonly instancesPerDay: number | undefined
+  /** Longer without an instance is worth an alarm. */
+  readonly silentAfter: Milliseconds | undefined
 }
 
 export interface CallerFacts {
@@ -46,7 +63,7 @@ export function judgeCaller(callers: readonly Caller[] | undefined, facts: Calle
     if (LOOPBACK.some((range) => isWithin(range, facts.peer))) return { admitted: true, caller: null }
     return refuse('no callers are declared, so only this machine may call', facts)
   }
-  const named = callers.filter((caller) => caller.ae === '*' || caller.ae === facts.callingAe)
+  const named = callers.filter(({ ae }) => ae === '*' || ae === facts.callingAe)
   const found = named.find(
     (caller) => caller.from.length === 0 || caller.from.some((range) => isWithin(range, facts.peer)),
   )
@@ -62,6 +79,15 @@ function refuse(reason: string, facts: CallerFacts): CallerVerdict {
       .replace(/^_+|_+$/g, '') || 'caller'
   const remedy = `${name}: { ae: ${JSON.stringify(facts.callingAe)}, from: "${facts.peer}/${facts.peer.includes(':') ? 128 : 32}" }`
   return { admitted: false, reason, remedy }
+}
+
+/** What an address may do by HTTP without a token, and under which name; undefined: nothing. The first that fits. */
+export function httpCallerAt(
+  callers: readonly Caller[] | undefined,
+  peer: string,
+): { readonly name: string; readonly roles: readonly TokenlessRole[] } | undefined {
+  const found = callers?.find(({ http, from }) => http.length > 0 && from.some((range) => isWithin(range, peer)))
+  return found === undefined ? undefined : { name: found.name, roles: found.http }
 }
 
 /** Specific Character Set's defined terms that stand alone (PS3.3 C.12.1.1.2). */
@@ -102,8 +128,16 @@ const aeField = parsed((text): AeTitle | '*' | { problem: string } => {
     : { problem: `${text} is neither an AE title (1 to 16 printable ASCII characters) nor "*".` }
 })
 
-export const callerSchema = z.strictObject({
-  ae: aeField.describe('The calling AE title, or "*" for any.'),
+const countField = parsed((text): number | { problem: string } =>
+  /^[1-9]\d{0,8}$/.test(text) ? Number(text) : { problem: `${text} is not a number of instances.` },
+)
+const expectSchema = z.strictObject({
+  instances_per_day: countField.optional().describe('How many instances it usually sends in a day.'),
+  silent_after: durationField.optional().describe('After this long without an instance somebody is told.'),
+})
+
+const callerShape = z.strictObject({
+  ae: aeField.optional().describe('The calling AE title, or "*" for any. Left out: it opens no association.'),
   from: z
     .union([cidrField, z.array(cidrField).min(1)])
     .optional()
@@ -118,7 +152,29 @@ export const callerSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('Only these transfer syntaxes, in order of preference, by keyword or UID.'),
+  http: z
+    .array(z.enum(TOKENLESS_ROLES))
+    .min(1)
+    .optional()
+    .describe('What its HTTP calls may do without a token. Needs from.'),
+  expect: expectSchema.optional().describe('What is usual, for the alarms.'),
+  report_to: aeAddressField
+    .optional()
+    .describe(
+      'Where storage commitment reports go: TITLE@host:port. Unsaid: the same association, else the peer at 104.',
+    ),
 })
+
+export const callerSchema = callerShape
+  .refine(({ ae, http }) => ae !== undefined || http !== undefined, {
+    message: 'A caller has an ae, or roles under http.',
+  })
+  .refine(({ from, http }) => http === undefined || from !== undefined, {
+    message: 'Whoever calls by HTTP without a token is known by an address: write from.',
+  })
+  .refine(({ ae, report_to }) => ae !== undefined || report_to === undefined, {
+    message: 'report_to is for a caller with an ae.',
+  })
 
 export function callerOf(options: z.output<typeof callerSchema>, name: string, file: string, line: number): Caller {
   const from = options.from === undefined ? [] : Array.isArray(options.from) ? options.from : [options.from]
@@ -131,5 +187,11 @@ export function callerOf(options: z.output<typeof callerSchema>, name: string, f
     defaultCharset: options.default_charset,
     onChanged: options.on_changed ?? 'keep',
     accept: options.accept,
+    http: options.http ?? [],
+    expect:
+      options.expect === undefined
+        ? undefined
+        : { instancesPerDay: options.expect.instances_per_day, silentAfter: options.expect.silent_after },
+    reportTo: options.report_to,
   }
 }

@@ -1,14 +1,10 @@
 /** Words of the rules language that this version refuses, each with what it is for: never taken for a typing mistake. */
 const LATER: Readonly<Record<string, string>> = {
-  sources: 'sources',
   record_original: 'record_original',
   stow: 'the destination kind stow',
   satusehat: 'the destination kind satusehat',
-  http: 'HTTP',
   failover: 'failover',
   commit: 'storage commitment',
-  expect: 'expect on a caller',
-  report_to: 'storage commitment (report_to)',
 }
 
 /** The sentence for a word that belongs to a later version; undefined for any other. */

@@ -6,6 +6,7 @@ import { otherwiseSchema } from './otherwise.ts'
 import { ruleSchema } from './rule.ts'
 import { testSchema } from './rule-test.ts'
 import { serviceSchema } from './service.ts'
+import { sourceSchema } from './source.ts'
 import { studySchema } from './study-options.ts'
 
 const list = z.array(z.string()).min(1)
@@ -32,6 +33,10 @@ export const ruleFileSchema = z.strictObject({
     .optional()
     .describe('The secrets of the verbs hash and uid, each in a file; shared by all files.'),
   study: studySchema.optional().describe('When a study’s moment comes. In one file only.'),
+  sources: z
+    .record(z.string(), sourceSchema)
+    .optional()
+    .describe('Archives that may be queried and fetched from; shared by all files.'),
   services: z.record(z.string(), serviceSchema).optional().describe('Whom we may ask and tell; shared by all files.'),
   rules: z.array(ruleSchema).optional().describe('What becomes of an instance. Every rule that matches applies.'),
   otherwise: otherwiseSchema
@@ -52,6 +57,7 @@ export const fileShell = z.strictObject({
   destinations: z.record(z.string(), z.unknown()).optional(),
   keys: z.record(z.string(), z.unknown()).optional(),
   study: z.unknown().optional(),
+  sources: z.record(z.string(), z.unknown()).optional(),
   services: z.record(z.string(), z.unknown()).optional(),
   rules: z.unknown().optional(),
   otherwise: z.unknown().optional(),

@@ -4,6 +4,7 @@ import type { Keys } from './keys.ts'
 import type { OtherwiseOutcome } from './otherwise.ts'
 import type { Rule } from './rule.ts'
 import type { Service } from './service.ts'
+import type { Source } from './source.ts'
 import type { StudyOptions } from './study-options.ts'
 import type { StudyNames } from './study-values.ts'
 
@@ -14,6 +15,8 @@ export interface Ruleset {
   /** Undefined: no `callers:` section, so this machine only. */
   readonly callers: readonly Caller[] | undefined
   readonly destinations: ReadonlyMap<string, CompiledDestination>
+  /** Archives that may be queried and fetched from. */
+  readonly sources: ReadonlyMap<string, Source>
   readonly services: ReadonlyMap<string, Service>
   readonly rules: readonly Rule[]
   readonly study: StudySection

@@ -31,7 +31,7 @@ function readUrl(text: string, query: boolean): string | { readonly problem: str
   return url.href
 }
 
-const urlField = parsed((text) => readUrl(text, false))
+export const urlField = parsed((text) => readUrl(text, false))
 const tokenUrlField = parsed((text) => readUrl(text, true))
 const proxyField = parsed((text) => {
   const url = readUrl(text, false)

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { type Milliseconds, ms } from '../base/clock.ts'
 import { durationField } from './field.ts'
-import type { Place } from './place.ts'
 
 /** When a study's moment comes, and what becomes of what comes after it (RULES.md 3.2 and 3.11). */
 export interface StudyOptions {
@@ -34,14 +33,3 @@ export const studySchema = z
     }),
   )
   .refine(({ quiet, longest }) => quiet <= longest, { message: 'quiet cannot be more than longest.' })
-
-/** Reads the one `study:` section of all files. */
-export function readStudyOptions(roots: readonly Place[]): StudyOptions {
-  const said = roots.filter((root) => root.has('study')).map((root) => root.at('study'))
-  const [first, ...others] = said
-  for (const place of others) {
-    const { line } = first?.source.position(first.path, true) ?? { line: 1 }
-    place.reportKey(`study is said already, at ${first?.file}:${line}; one file may say it.`)
-  }
-  return said.map((place) => place.read(studySchema))[0] ?? USUAL_STUDY
-}

@@ -18,6 +18,9 @@ const ct: Caller = {
   defaultCharset: undefined,
   onChanged: 'refuse',
   accept: ['1.2.840.10008.1.2.1' as TransferSyntaxUid],
+  http: [],
+  expect: undefined,
+  reportTo: undefined,
 }
 
 const proposal = (callingAe: string, calledAe = 'KURIR', peer = '10.20.3.4'): AssociationProposal => ({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { judgeCaller } from '../../src/rules/caller.ts'
+import { httpCallerAt, judgeCaller } from '../../src/rules/caller.ts'
 import { loadRuleset } from '../../src/rules/load-ruleset.ts'
 import { DESTINATIONS, fileOf, rulesetOf } from './support.ts'
 
@@ -128,4 +128,33 @@ test('the digest follows names and contents, and nothing else', () => {
   expect(digest(a)).not.toBe(digest(b))
   expect(digest(a)).not.toBe(digest(['rules/a.yaml', 'version: 1\n\n']))
   expect(DESTINATIONS.name).toBe('rules/00.yaml')
+})
+
+describe('callers by HTTP', () => {
+  const { callers } = rulesetOf(`
+callers:
+  his: { from: 10.1.0.5/32, http: [INTEGRATOR, VIEWER] }
+  ct: { ae: CT_IGD, from: 10.20.0.0/16, expect: { instances_per_day: 1500, silent_after: 4h }, report_to: CT_IGD@10.20.1.1:104 }
+  both: { ae: PACS, from: 10.1.0.0/16, http: [INGEST] }
+`)
+
+  test('are known by their address alone, the first that fits', () => {
+    expect(httpCallerAt(callers, '10.1.0.5')).toEqual({ name: 'his', roles: ['INTEGRATOR', 'VIEWER'] })
+    expect(httpCallerAt(callers, '::ffff:10.1.0.6')).toEqual({ name: 'both', roles: ['INGEST'] })
+    expect(httpCallerAt(callers, '10.20.1.1')).toBeUndefined()
+    expect(httpCallerAt(undefined, '127.0.0.1')).toBeUndefined()
+  })
+
+  test('open no association without an ae of their own', () => {
+    expect(judgeCaller(callers, { callingAe: 'HIS', calledAe: 'KURIR', peer: '10.1.0.5' }).admitted).toBe(false)
+    expect(judgeCaller(callers, { callingAe: 'PACS', calledAe: 'KURIR', peer: '10.1.0.5' }).admitted).toBe(true)
+  })
+
+  test('what is usual of a caller and where its reports go are read', () => {
+    expect(callers?.find(({ name }) => name === 'ct')).toMatchObject({
+      http: [],
+      expect: { instancesPerDay: 1_500, silentAfter: 14_400_000 },
+      reportTo: { aeTitle: 'CT_IGD', host: '10.20.1.1', port: 104 },
+    })
+  })
 })
