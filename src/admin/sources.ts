@@ -5,7 +5,7 @@ import type { RulesetRow } from '../ledger/views.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 
 /** Held equal to the GraphQL enum by a test. */
-export const DESTINATION_KINDS = ['DIMSE', 'FOLDER'] as const
+export const DESTINATION_KINDS = ['DIMSE', 'FOLDER', 'STOW'] as const
 export type DestinationKind = (typeof DESTINATION_KINDS)[number]
 
 /** What may be shown of a destination that the rules declare. */

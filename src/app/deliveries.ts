@@ -9,6 +9,7 @@ import { editDataSet } from '../dicom/edit.ts'
 import { reencodeDataSet } from '../dicom/reencode.ts'
 import { transferSyntaxOf } from '../dicom/transfer-syntax.ts'
 import { type RequestorTimeouts, requestAssociation } from '../dimse/requestor.ts'
+import { HttpPeer } from '../http/peer.ts'
 import type { TlsFiles } from '../rules/destination.ts'
 
 export interface DeliveryParts {
@@ -21,10 +22,12 @@ export interface DeliveryParts {
 /** What a delivery needs of the rooms below it, bound once. */
 export function deliveryParts(
   parts: DeliveryParts,
-): Pick<DispatchersDeps, 'request' | 'reencode' | 'readTls' | 'edit' | 'callingAe' | 'writer'> {
+): Pick<DispatchersDeps, 'request' | 'reencode' | 'readTls' | 'edit' | 'callingAe' | 'writer' | 'peer' | 'newId'> {
   const { clock, newId, timeouts, callingAe } = parts
   return {
     callingAe,
+    newId,
+    peer: (reach) => new HttpPeer(reach, clock),
     writer: newId(),
     request: (call) => requestAssociation({ ...call, clock, newId, timeouts }),
     reencode: (source, from, to) => {

@@ -3,8 +3,8 @@ import type { Dispatchers } from '../deliver/dispatchers.ts'
 import type { Destination } from '../rules/destination.ts'
 
 interface Shown {
-  readonly kind: 'DIMSE' | 'FOLDER'
-  /** `ARCHIVE@10.0.0.5:104`, a folder. Never a secret. */
+  readonly kind: 'DIMSE' | 'FOLDER' | 'STOW'
+  /** `ARCHIVE@10.0.0.5:104`, a folder, a URL. Never a secret. */
   readonly address: string
 }
 
@@ -31,6 +31,8 @@ export class DeclaredDestinations {
       }
       case 'folder':
         return { kind: 'FOLDER', address: reach.folder.path }
+      case 'stow':
+        return { kind: 'STOW', address: reach.stow.reach.url }
       case 'not-configured':
       case undefined:
         return undefined

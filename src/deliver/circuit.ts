@@ -56,13 +56,17 @@ export class Circuit {
     this.#open(ms(Math.min(LONGEST, Math.max(0, down.probeAt - this.#deps.ledger.now()))))
   }
 
-  /** The destination failed. Several lines that notice at once count as one failure. */
-  fail(reason: string): void {
+  /**
+   * The destination failed. Several lines that notice at once count as one failure.
+   *
+   * @param least how long it asked to be left alone
+   */
+  fail(reason: string, least: Milliseconds = ms(0)): void {
     if (this.#state === 'open') return
     this.#failures += 1
     const { first, longest } = this.#deps.policy()
     const policy = { first: ms(Math.min(FIRST, first)), longest: ms(Math.min(LONGEST, longest)) }
-    this.#open(backoff(policy, this.#failures, this.#deps.random()))
+    this.#open(ms(Math.max(least, backoff(policy, this.#failures, this.#deps.random()))))
     const { ledger, destination, log } = this.#deps
     const probeAt: Instant = instant(ledger.now() + this.#restsFor)
     const failures = this.#failures

@@ -237,7 +237,7 @@ export class Dispatcher implements Service {
     if (verdict.scope === 'destination') {
       this.#hopper.suspect(delivery)
       this.#giveBack([delivery])
-      this.#destinationFailed(verdict.reason ?? 'refused')
+      this.#destinationFailed(verdict.reason ?? 'refused', verdict.rest)
       return
     }
     // Stopped in the middle: nothing was taken, so nothing is counted. What may have been taken is put on record.
@@ -300,8 +300,8 @@ export class Dispatcher implements Service {
     if (wasHalfOpen) this.#events.wake('low')
   }
 
-  #destinationFailed(reason: string): void {
-    this.#circuit.fail(reason)
+  #destinationFailed(reason: string, rest?: Milliseconds): void {
+    this.#circuit.fail(reason, rest)
     this.#events.wake('low')
     this.#events.wake('failed')
     this.#giveBack(this.#hopper.takeAll(() => true))

@@ -35,6 +35,7 @@ export interface Verified {
 interface Running {
   readonly dispatcher: Dispatcher
   readonly reconsider: () => boolean
+  readonly retire: () => Promise<void>
 }
 
 /** One dispatcher for each destination of the rules, and one for each that only the ledger still knows. */
@@ -72,7 +73,11 @@ export class Dispatchers implements Service {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#signal = AbortSignal.abort()
     await this.#changing
-    await Promise.all([...this.#running.values()].map(({ dispatcher }) => dispatcher[Symbol.asyncDispose]()))
+    const ends = [...this.#running.values()].map(async ({ dispatcher, retire }) => {
+      await dispatcher[Symbol.asyncDispose]()
+      await retire()
+    })
+    await Promise.all(ends)
     this.#running.clear()
   }
 
@@ -90,7 +95,7 @@ export class Dispatchers implements Service {
     const notes = new DestinationNotes(condition?.notes ?? null)
     const routing = this.#routing(name, notes)
     const dispatcher = new Dispatcher({ ...this.#dispatcherDeps(name), route: routing.route })
-    this.#running.set(name, { dispatcher, reconsider: routing.reconsider })
+    this.#running.set(name, { dispatcher, reconsider: routing.reconsider, retire: routing.retire })
     await dispatcher.start(this.#signal)
   }
 
@@ -103,7 +108,7 @@ export class Dispatchers implements Service {
   }
 
   /** The route in force, made anew only when what it is made of has changed. */
-  #routing(name: string, notes: DestinationNotes): { readonly route: () => Route; readonly reconsider: () => boolean } {
+  #routing(name: string, notes: DestinationNotes): Omit<Running, 'dispatcher'> & { readonly route: () => Route } {
     const noted = (): void => this.#writeNotes(name, notes)
     let destination = this.#deps.destinations().get(name)
     let sender = createSender(destination?.reach, notes, noted, this.#deps)
@@ -111,15 +116,18 @@ export class Dispatchers implements Service {
       const now = this.#deps.destinations().get(name)
       const isSame = isDeepStrictEqual(now?.reach, destination?.reach)
       destination = now
-      if (!isSame) sender = createSender(now?.reach, notes, noted, this.#deps)
-      return !isSame
+      if (isSame) return false
+      // Lines that are still open keep what they need until they end.
+      void sender.retire?.()
+      sender = createSender(now?.reach, notes, noted, this.#deps)
+      return true
     }
     const route = (): Route => ({
       sender,
       retry: destination?.retry ?? DEFAULT_RETRY,
       verifies: destination?.verify === 'c_echo',
     })
-    return { route, reconsider }
+    return { route, reconsider, retire: async () => sender.retire?.() }
   }
 
   #writeNotes(name: string, notes: DestinationNotes): void {

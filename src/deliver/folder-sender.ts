@@ -1,16 +1,14 @@
 import { access, constants, mkdir, unlink } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type FailureCode, hasErrno } from '../base/failure.ts'
-import { encodePart10Head } from '../dicom/file-meta.ts'
 import type { Header } from '../dicom/header.ts'
 import { HeaderCollector } from '../dicom/scan.ts'
 import { transferSyntaxOf } from '../dicom/transfer-syntax.ts'
-import { parseUid, type SopClassUid, type SopInstanceUid, type TransferSyntaxUid } from '../dicom/uid.ts'
-import type { ClaimedDelivery } from '../ledger/ledger.ts'
 import { judgeSource, type Unreachable } from './failure-scope.ts'
 import { fillLayout } from './folder-layout.ts'
 import type { Outgoing } from './outgoing.ts'
 import { beginFile, placeFile, SafeFolders, sweepUnfinished, syncFolder, type UnfinishedFile } from './part10-file.ts'
+import { part10HeadOf } from './part10-head.ts'
 import type { Connected, Line, Sender, Sent } from './sender.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -130,7 +128,7 @@ class FolderLine implements Line {
   async #fill({ handle }: UnfinishedFile, outgoing: Outgoing): Promise<{ readonly header: Header } | Verdict> {
     const collector = new HeaderCollector(transferSyntaxOf(outgoing.delivery.transferSyntaxUid))
     try {
-      const head = part10Head(outgoing.delivery)
+      const head = part10HeadOf(outgoing.delivery)
       if (head === undefined) return held('invalid-uid')
       await handle.appendFile(head)
       const slices = outgoing[Symbol.asyncIterator]()
@@ -160,12 +158,4 @@ async function nextSlice(slices: AsyncIterator<Uint8Array>): Promise<NextSlice> 
   } catch (error) {
     return { error }
   }
-}
-
-function part10Head(delivery: ClaimedDelivery): Buffer | undefined {
-  const sopClassUid = parseUid<SopClassUid>(delivery.sopClassUid)
-  const sopInstanceUid = parseUid<SopInstanceUid>(delivery.outgoingUid)
-  const transferSyntaxUid = parseUid<TransferSyntaxUid>(delivery.transferSyntaxUid)
-  if (sopClassUid === undefined || sopInstanceUid === undefined || transferSyntaxUid === undefined) return undefined
-  return encodePart10Head({ sopClassUid, sopInstanceUid, transferSyntaxUid })
 }

@@ -65,6 +65,11 @@ export class Hopper {
     if (oldest !== undefined) this.#suspects.delete(oldest)
   }
 
+  /** Whether it was refused as if the destination could take nothing, and not taken since. */
+  isSuspect(delivery: ClaimedDelivery): boolean {
+    return this.#suspects.has(delivery.id)
+  }
+
   /** Whether others were taken since this one was first refused. */
   othersTakenSince(delivery: ClaimedDelivery): boolean {
     const then = this.#suspects.get(delivery.id)

@@ -3,7 +3,7 @@ import type { ClaimedDelivery } from '../ledger/ledger.ts'
 import type { Unreachable } from './failure-scope.ts'
 import type { Hopper } from './hopper.ts'
 import type { Outgoing } from './outgoing.ts'
-import type { Line, Sender, Sent } from './sender.ts'
+import type { Batch, Line, Sender, Sent, SentOf } from './sender.ts'
 import type { Tried } from './settlement.ts'
 
 /** What a lane needs of the dispatcher it works for. */
@@ -70,12 +70,30 @@ export class Lane {
     const line = await this.#lineFor(outgoing)
     if (line === undefined) return
     if (!this.#owner.mayTake()) return this.#leave(outgoing)
+    if (line.sendTogether !== undefined)
+      return this.#workTogether(outgoing, line, (batch) => line.sendTogether?.(batch))
     const { startedAt, from } = this.#begin()
     const sending = line.send(outgoing, this.#owner.hopper.othersTakenSince(delivery))
     this.#next = this.#takeNext(line)
     const sent = await sending
     this.#owner.tried(delivery, sent, { startedAt, took: elapsed(from, this.#owner.clock.monotonic()) })
     if (!line.isOpen) await this.#close()
+  }
+
+  /** What brought the destination down before goes by itself, or it would do so to others. */
+  async #workTogether(
+    first: Outgoing,
+    line: Line,
+    send: (batch: Batch) => Promise<readonly SentOf[]> | undefined,
+  ): Promise<void> {
+    const { hopper } = this.#owner
+    const { startedAt, from } = this.#begin()
+    const isAlone = hopper.isSuspect(first.delivery)
+    const next = (): Outgoing | undefined => (isAlone ? undefined : this.#takeNext(line))
+    const othersTaken = (delivery: ClaimedDelivery): boolean => hopper.othersTakenSince(delivery)
+    const sent = await send({ first, next, othersTaken })
+    const tried = { startedAt, took: elapsed(from, this.#owner.clock.monotonic()) }
+    for (const each of sent ?? []) this.#owner.tried(each.delivery, each.sent, tried)
   }
 
   /** The open line when it fits, or a new one; undefined when none could be had, and then the owner knows. */
@@ -112,7 +130,11 @@ export class Lane {
   // Read ahead only what can follow on the same line.
   #takeNext(line: Line): Outgoing | undefined {
     if (!this.#owner.mayTake()) return undefined
-    return this.#openOurs(() => this.#owner.hopper.takeIf((delivery) => line.suits(delivery)))
+    const { hopper } = this.#owner
+    const together = line.sendTogether !== undefined
+    return this.#openOurs(() =>
+      hopper.takeIf((delivery) => line.suits(delivery) && !(together && hopper.isSuspect(delivery))),
+    )
   }
 
   #openOurs(take: () => ClaimedDelivery | undefined): Outgoing | undefined {

@@ -10,6 +10,20 @@ export interface Sent {
   readonly sha256: string | null
 }
 
+/** What became of one delivery of several. */
+export interface SentOf {
+  readonly delivery: ClaimedDelivery
+  readonly sent: Sent
+}
+
+/** Instances that go together, handed over one by one so that none waits in memory for the others. */
+export interface Batch {
+  readonly first: Outgoing
+  /** Another that suits the line; undefined: no more. Each is answered for, and read to its end or discarded. */
+  readonly next: () => Outgoing | undefined
+  readonly othersTaken: (delivery: ClaimedDelivery) => boolean
+}
+
 /** One open way to a destination: an association, or a folder. One instance is on it at a time. */
 export interface Line extends AsyncDisposable {
   readonly isOpen: boolean
@@ -17,6 +31,8 @@ export interface Line extends AsyncDisposable {
   suits(delivery: ClaimedDelivery): boolean
   /** Sends one instance. Never rejects: whatever happens is a verdict. */
   send(outgoing: Outgoing, othersTaken: boolean): Promise<Sent>
+  /** Where a destination takes several in one request: sends them so, and tells of each. Never rejects. */
+  sendTogether?(batch: Batch): Promise<readonly SentOf[]>
   /** Gives up what is on its way, at once. */
   abort(): void
 }
@@ -35,4 +51,6 @@ export interface Sender {
   sharesLine(one: ClaimedDelivery, other: ClaimedDelivery): boolean
   /** Looks whether somebody is there; undefined when somebody is. */
   probe(signal: AbortSignal): Promise<Unreachable | undefined>
+  /** No line is asked for any more: what it keeps open ends with the last line. */
+  retire?(): Promise<void>
 }

@@ -2,6 +2,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { AeTitle } from '../dicom/ae-title.ts'
 import { parseAeTitle } from '../dicom/ae-title.ts'
 import type { ConnectOutcome, ProposedContext } from '../dimse/association.ts'
+import type { HttpReach } from '../http/reach.ts'
 import type { DimseOptions, Reach } from '../rules/destination.ts'
 import type { DestinationNotes } from './destination-notes.ts'
 import { DimseSender, type DimseSenderDeps } from './dimse-sender.ts'
@@ -9,6 +10,7 @@ import type { Unreachable } from './failure-scope.ts'
 import { FolderSender } from './folder-sender.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Connected, Line, Sender, Sent } from './sender.ts'
+import { type StowPeer, StowSender } from './stow-sender.ts'
 import type { Verdict } from './verdict.ts'
 
 /** Files only: what they hold is never in the rules. */
@@ -30,6 +32,10 @@ export interface SendersDeps {
   readonly reencode: DimseSenderDeps['reencode']
   /** Reads certificates and keys at each call, so that a renewed one is used at once. @throws when a file cannot be read */
   readonly readTls: (files: TlsFiles) => Promise<ConnectionOptions>
+  /** A peer by HTTP, nothing opened yet. */
+  readonly peer: (reach: HttpReach) => StowPeer
+  /** Ids that nobody else makes. */
+  readonly newId: () => string
   /** Our own AE title. */
   readonly callingAe: AeTitle
   /** This process, by a name that no other one has. */
@@ -50,6 +56,11 @@ export function createSender(
       return new UnreachableSender('not-configured')
     case 'folder':
       return new FolderSender({ ...reach.folder, writer: deps.writer })
+    case 'stow':
+      return new StowSender(reach.stow, {
+        peer: deps.peer(reach.stow.reach),
+        newBoundary: () => `kurir-${deps.newId()}`,
+      })
     case 'dimse':
       return createDimseSender(reach.dimse, notes, noted, deps)
     default:

@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../base/clock.ts'
 import type { RetryClass } from '../base/failure.ts'
 import type { AttemptOutcome, DeliveryState } from '../ledger/states.ts'
 
@@ -19,6 +20,8 @@ export interface Verdict {
   readonly reason: string | null
   /** `0xA700`; null when no answer came. */
   readonly status: string | null
+  /** How long a destination asks to be left alone; only with its scope. */
+  readonly rest?: Milliseconds
 }
 
 /** How a verdict goes on record. */

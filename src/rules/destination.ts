@@ -1,16 +1,11 @@
 import { z } from 'zod'
 import { type Milliseconds, ms } from '../base/clock.ts'
 import type { TransferSyntaxUid } from '../dicom/uid.ts'
-import {
-  type AeAddress,
-  aeAddressField,
-  aeTitleField,
-  durationField,
-  parsed,
-  textField,
-  transferSyntaxField,
-} from './field.ts'
+import type { HttpReach } from '../http/reach.ts'
+import { type AeAddress, aeAddressField, aeTitleField, durationField, parsed, transferSyntaxField } from './field.ts'
 import { checkLayout } from './layout.ts'
+import { stowReachOf, stowReachProblem, stowReachShape } from './stow-reach.ts'
+import { tlsSchema } from './tls.ts'
 
 /** Files only: what they hold is never in the rules. */
 export interface TlsFiles {
@@ -42,6 +37,13 @@ export interface FolderOptions {
   readonly layout: string
 }
 
+/** A DICOMweb server that is sent to by STOW-RS (PS3.18 10.5); `reach.url` is what stands before `/studies`. */
+export interface StowOptions {
+  readonly reach: HttpReach
+  /** At most this many instances in one request. */
+  readonly batch: number
+}
+
 /** How long a delivery is tried again: failures of the object or the association count, an outage does not. */
 export interface RetryOptions {
   readonly first: Milliseconds
@@ -53,6 +55,7 @@ export interface RetryOptions {
 export type Reach =
   | { readonly kind: 'dimse'; readonly dimse: DimseOptions }
   | { readonly kind: 'folder'; readonly folder: FolderOptions }
+  | { readonly kind: 'stow'; readonly stow: StowOptions }
   | { readonly kind: 'not-configured'; readonly unset: readonly string[] }
 
 /** A place to which instances may be forwarded, as the rules declare it. */
@@ -65,16 +68,6 @@ export interface Destination {
   /** What reopens a circuit that broke; only for `dimse`. */
   readonly verify: 'c_echo' | undefined
 }
-
-export const tlsSchema = z
-  .strictObject({
-    ca_file: textField.optional().describe('Certificates of those we trust, PEM. Unsaid: what the system trusts.'),
-    cert_file: textField.optional().describe('Our certificate, PEM.'),
-    key_file: textField.optional().describe('The key of our certificate, PEM.'),
-  })
-  .refine((tls) => (tls.cert_file === undefined) === (tls.key_file === undefined), {
-    message: 'cert_file and key_file go together.',
-  })
 
 const callingAeField = parsed((text) => {
   if (text === '{calling_ae}') return text
@@ -112,6 +105,22 @@ export const folderSchema = z.strictObject({
   layout: parsed(checkLayout).optional().describe('The file below it: text with {Keyword}, "/" between folders.'),
 })
 
+const batchField = parsed((text): number | { problem: string } =>
+  /^\d{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= 1000
+    ? Number(text)
+    : { problem: `${text} cannot stand here; batch is a number from 1 to 1000.` },
+)
+
+export const stowSchema = z
+  .strictObject({
+    ...stowReachShape,
+    batch: batchField.optional().describe('Instances in one request at most, 1 to 1000; 50 unless said.'),
+  })
+  .superRefine((given, context) => {
+    const message = stowReachProblem(given)
+    if (message !== undefined) context.addIssue({ code: 'custom', message })
+  })
+
 const retrySchema = z
   .strictObject({
     first: durationField.optional().describe('The wait before the second try; 10s unless said.'),
@@ -130,16 +139,18 @@ const retrySchema = z
 export const DEFAULT_RETRY: RetryOptions = { first: ms(10_000), longest: ms(900_000), giveUpAfter: ms(604_800_000) }
 const DEFAULT_LAYOUT = '{StudyInstanceUID}/{SOPInstanceUID}.dcm'
 const DEFAULT_ASSOCIATIONS = 2
+const DEFAULT_BATCH = 50
 
 /** The keys that every kind of destination has, and each kind under its own. `urgent` is a match and read apart. */
 export const destinationShape = {
   dimse: dimseSchema.optional().describe('A DICOM node that is sent to by C-STORE.'),
   folder: folderSchema.optional().describe('A folder of DICOM files.'),
+  stow: stowSchema.optional().describe('A DICOMweb server that is sent to by STOW-RS.'),
   retry: retrySchema.optional().describe('How a failed delivery is tried again.'),
   verify: z.enum(['c_echo']).optional().describe('What reopens a destination that was down: c_echo.'),
 }
 
-export const KINDS = ['dimse', 'folder'] as const
+export const KINDS = ['dimse', 'folder', 'stow'] as const
 
 export function reachDimse(options: z.output<typeof dimseSchema>): Reach {
   const tls = options.tls
@@ -163,4 +174,9 @@ const isWord = (choice: string): choice is 'default' | 'as_received' => choice =
 export const reachFolder = (options: z.output<typeof folderSchema>): Reach => ({
   kind: 'folder',
   folder: { path: options.path, layout: options.layout ?? DEFAULT_LAYOUT },
+})
+
+export const reachStow = (options: z.output<typeof stowSchema>): Reach => ({
+  kind: 'stow',
+  stow: { reach: stowReachOf(options), batch: options.batch ?? DEFAULT_BATCH },
 })

@@ -10,6 +10,8 @@ import {
   type Reach,
   reachDimse,
   reachFolder,
+  reachStow,
+  stowSchema,
 } from './destination.ts'
 import { type Environment, putEnvironment } from './environment.ts'
 import { laterWord } from './later.ts'
@@ -28,6 +30,7 @@ const shell = z.strictObject({
   verify: destinationShape.verify,
   dimse: z.unknown().optional(),
   folder: z.unknown().optional(),
+  stow: z.unknown().optional(),
   urgent: z.unknown().optional(),
 })
 
@@ -52,8 +55,8 @@ export function compileDestination(
   const given = readShell(ready, filled.unset)
   const reach = compileReach(ready, filled.unset)
   if (given === undefined || reach === undefined) return undefined
-  if (given.verify !== undefined && place.has('folder'))
-    place.at('verify').reportKey('A folder is not verified by c_echo.')
+  if (given.verify !== undefined && !place.has('dimse'))
+    place.at('verify').reportKey(`Only dimse is verified by c_echo, not ${place.has('stow') ? 'stow' : 'a folder'}.`)
   const { line } = place.position()
   const destination = { name, file: place.file, line, reach, retry: given.retry ?? DEFAULT_RETRY, verify: given.verify }
   return { destination, urgent }
@@ -75,10 +78,8 @@ function compileReach(place: Place, unset: readonly string[]): Reach | undefined
   const kinds = KINDS.filter((kind) => place.has(kind))
   const [kind, another] = kinds
   if (kind === undefined) {
-    const later = place
-      .entries()
-      .some(([key]) => ['stow', 'satusehat', 'http'].includes(key) && laterWord(key) !== undefined)
-    return later ? undefined : place.reportKey(`A destination says how it is reached: ${KINDS.join(' or ')}.`)
+    const later = place.entries().some(([key]) => ['satusehat', 'http'].includes(key) && laterWord(key) !== undefined)
+    return later ? undefined : place.reportKey(`A destination says how it is reached: ${KINDS.join(', ')}.`)
   }
   if (another !== undefined)
     return place.at(another).reportKey(`A destination is of one kind; here are ${kinds.join(' and ')}.`)
@@ -92,6 +93,10 @@ function compileReach(place: Place, unset: readonly string[]): Reach | undefined
     case 'folder': {
       const options = inside.read(folderSchema)
       return options === undefined ? undefined : reachFolder(options)
+    }
+    case 'stow': {
+      const options = inside.read(stowSchema)
+      return options === undefined ? undefined : reachStow(options)
     }
     default:
       return kind satisfies never

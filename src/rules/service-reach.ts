@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { type Milliseconds, ms } from '../base/clock.ts'
 import type { HttpCredentials, HttpReach } from '../http/reach.ts'
 import { parseCidr } from './cidr.ts'
-import { tlsSchema } from './destination.ts'
 import { durationField, parsed, textField } from './field.ts'
+import { tlsSchema } from './tls.ts'
 
 /** How long a call is tried again by those who keep it: what failed was this call, not the service as a whole. */
 export interface ServiceRetry {

@@ -1,0 +1,79 @@
+import { type Milliseconds, ms } from '../base/clock.ts'
+import type { HttpAnswer } from '../http/exchange.ts'
+
+/** What a store's answer says of one instance. */
+export type SaidOfInstance =
+  | { readonly kind: 'stored'; readonly warning: boolean }
+  /** (0008,1197); undefined where the item has none. */
+  | { readonly kind: 'failed'; readonly reason: number | undefined }
+
+/** What the body says, as far as it can be read. */
+export interface StowReport {
+  /** By SOP Instance UID. */
+  readonly said: ReadonlyMap<string, SaidOfInstance>
+  /** Whether there are lists at all, so that one who stands in none of them has not been stored. */
+  readonly lists: boolean
+}
+
+const REFERENCED_SOP_SEQUENCE = '00081199'
+const FAILED_SOP_SEQUENCE = '00081198'
+const REFERENCED_SOP_INSTANCE_UID = '00081155'
+const FAILURE_REASON = '00081197'
+const WARNING_REASON = '00081196'
+
+/** Reads the Store Instances Response (PS3.18 10.5.3.2, annex F). A body that is none says nothing: its status has to do. */
+export function readStowReport({ body }: Pick<HttpAnswer, 'body'>): StowReport {
+  const said = new Map<string, SaidOfInstance>()
+  const root = rootOf(body)
+  for (const item of itemsOf(root, REFERENCED_SOP_SEQUENCE)) {
+    const uid = firstOf(item, REFERENCED_SOP_INSTANCE_UID)
+    if (typeof uid === 'string')
+      said.set(uid, { kind: 'stored', warning: typeof firstOf(item, WARNING_REASON) === 'number' })
+  }
+  // A server that names one in both lists has not stored it.
+  for (const item of itemsOf(root, FAILED_SOP_SEQUENCE)) {
+    const uid = firstOf(item, REFERENCED_SOP_INSTANCE_UID)
+    const reason = firstOf(item, FAILURE_REASON)
+    if (typeof uid === 'string')
+      said.set(uid, { kind: 'failed', reason: typeof reason === 'number' ? reason : undefined })
+  }
+  const lists = [REFERENCED_SOP_SEQUENCE, FAILED_SOP_SEQUENCE].some((tag) => memberOf(root, tag) !== undefined)
+  return { said, lists }
+}
+
+function rootOf(body: Buffer): unknown {
+  try {
+    const parsed: unknown = JSON.parse(body.toString('utf8'))
+    return Array.isArray(parsed) ? parsed[0] : parsed
+  } catch {
+    return undefined
+  }
+}
+
+function itemsOf(dataSet: unknown, tag: string): readonly unknown[] {
+  return valuesOf(dataSet, tag)
+}
+
+const firstOf = (dataSet: unknown, tag: string): unknown => valuesOf(dataSet, tag)[0]
+
+function valuesOf(dataSet: unknown, tag: string): readonly unknown[] {
+  const element = memberOf(dataSet, tag)
+  const values = memberOf(element, 'Value')
+  return Array.isArray(values) ? values : []
+}
+
+function memberOf(object: unknown, key: string): unknown {
+  if (typeof object !== 'object' || object === null) return undefined
+  return Object.getOwnPropertyDescriptor(object, key)?.value
+}
+
+const LONGEST_REST = 900_000
+
+/** How long Retry-After asks us to wait (RFC 9110 10.2.3), at most a quarter of an hour; undefined when it does not ask. */
+export function restAsked({ headers }: Pick<HttpAnswer, 'headers'>): Milliseconds | undefined {
+  const text = headers['retry-after']?.trim() ?? ''
+  if (/^\d{1,9}$/.test(text)) return ms(Math.min(LONGEST_REST, Number(text) * 1000))
+  // By the server's own clock: ours may be another.
+  const rest = Date.parse(text) - Date.parse(headers['date'] ?? '')
+  return Number.isFinite(rest) && rest > 0 ? ms(Math.min(LONGEST_REST, rest)) : undefined
+}
