@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import type { AeTitle } from '../dicom/ae-title.ts'
 import type { HttpReach } from '../http/reach.ts'
-import { type TlsFiles, tlsSchema } from './destination.ts'
+import type { TlsFiles } from './destination.ts'
 import { checkName } from './destinations.ts'
 import { type Environment, putEnvironment } from './environment.ts'
 import { type AeAddress, aeAddressField, aeTitleField, textField } from './field.ts'
 import type { Place } from './place.ts'
 import { CREDENTIALS, httpSchema, reachHttp, urlField } from './service-reach.ts'
+import { tlsSchema } from './tls.ts'
 
 /** An archive that we may query and fetch from, as the rules declare it. */
 export interface Source {
