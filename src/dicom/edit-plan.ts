@@ -26,7 +26,7 @@ interface Pending {
 
 /**
  * The edits as a tree of levels. Of two edits of one element the later one wins; an edit of a whole element wins over
- * edits within it. Only a sequence that is set without a value, and has edits within it, is written anew with those.
+ * edits within it. A path that ends in an item makes that item. Only a sequence that is set without a value, and has edits within it, is written anew with those.
  *
  * @throws KurirError `invalid-argument` for an empty path
  */
@@ -40,19 +40,24 @@ function planLevel(pending: readonly Pending[]): Level {
 }
 
 function planElement(tag: Tag, group: readonly Pending[]): PlannedElement {
-  const whole = group.findLast(({ edit, depth }) => edit.path.length === depth + 1)?.edit
+  const whole = group.findLast(({ edit, depth }) => edit.path.length === depth + 1 && isElement(edit, depth))?.edit
   if (whole?.verb === 'remove') return { tag, action: 'remove', ...NOTHING, items: new Map() }
   const isRenewed = whole?.verb === 'set' && whole.vr === 'SQ' && whole.value.length === 0
   if (whole?.verb === 'set' && !isRenewed)
     return { tag, action: 'set', vr: whole.vr, value: whole.value, items: new Map() }
-  const items = planItems(group.filter(({ edit, depth }) => edit.path.length > depth + 1))
+  const items = planItems(group.filter(({ edit, depth }) => edit.path.length > depth + 1 || !isElement(edit, depth)))
   return { tag, action: isRenewed ? 'set' : 'enter', ...NOTHING, vr: 'SQ', items }
 }
 
 function planItems(group: readonly Pending[]): ReadonlyMap<number | 'every', Level> {
   const byItem = Map.groupBy(group, ({ edit, depth }) => stepAt(edit, depth).item ?? 'every')
-  return new Map([...byItem].map(([item, some]) => [item, planLevel(some.map(deepen))] as const))
+  return new Map([...byItem].map(([item, some]) => [item, planLevel(some.map(deepen).filter(hasMore))] as const))
 }
+
+/** A path that ends in an item means that the item is there, with whatever else is said of it. */
+const isElement = (edit: ResolvedEdit, depth: number): boolean => stepAt(edit, depth).item === undefined
+
+const hasMore = ({ edit, depth }: Pending): boolean => depth < edit.path.length
 
 const deepen = ({ edit, depth }: Pending): Pending => ({ edit, depth: depth + 1 })
 
@@ -82,7 +87,8 @@ export function itemsToMake(planned: PlannedElement, count: number): readonly Le
   const levels: Level[] = []
   for (let item = count; ; item++) {
     const level = planned.items.get(item)
-    if (level === undefined || !level.some(makes)) return levels
+    // One of which nothing is said is to be there without anything.
+    if (level === undefined || (level.length > 0 && !level.some(makes))) return levels
     levels.push(level)
   }
 }

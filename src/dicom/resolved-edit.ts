@@ -2,7 +2,8 @@ import type { AttributePath } from './attribute-path.ts'
 
 /**
  * One change of one element with nothing left to decide: no rules, answers or keys are needed to carry it out.
- * `value` is encoded as it will stand in the element of the received transfer syntax, padded to even length.
+ * `value` is encoded as it will stand in the element of the received transfer syntax, padded to even length. A `set`
+ * whose path ends in an item says that this item is there, though it be without anything.
  */
 export type ResolvedEdit =
   | { readonly verb: 'set'; readonly path: AttributePath; readonly vr: string; readonly value: Uint8Array }

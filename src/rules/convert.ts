@@ -4,7 +4,7 @@ import { isPrivate } from '../dicom/dictionary.ts'
 import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import { usesCharacterSet } from '../dicom/vr.ts'
 import { type Draft, type Drafted, keyOf, type Refused } from './draft.ts'
-import { type Encoded, encodeValues } from './encode.ts'
+import { type Encoded, encodeValues, inOrder } from './encode.ts'
 import type { ViewedElement } from './facts.ts'
 import { SPECIFIC_CHARACTER_SET } from './header-view.ts'
 import { nameOfPath } from './path-text.ts'
@@ -32,8 +32,7 @@ export function convertHeader(
     if ('hold' in converted) return converted
     edits.push(converted)
   }
-  const keyed = edits.map((edit) => [keyOf(edit.path), edit] as const).sort(([a], [b]) => (a < b ? -1 : 1))
-  return { edits: keyed.map(([, edit]) => edit), changes: [declaration(draft)] }
+  return { edits: inOrder(edits), changes: [declaration(draft)] }
 }
 
 /** Undefined where nothing is to be done. */

@@ -37,6 +37,8 @@ export type Around = (name: AnswerName | (Name & { readonly kind: 'study' })) =>
 export class Draft {
   readonly facts: Facts
   readonly keys: Keys
+  /** Whether what was replaced is to be kept beside it. */
+  recordsOriginal = false
   readonly #around: Around
   readonly #drafted: Map<string, Drafted>
   /** Sequences whose received items are gone. */
@@ -56,6 +58,7 @@ export class Draft {
     this.#made = new Map(from === undefined ? [] : from.#made)
     this.#looks = new Set(from === undefined ? [] : from.#looks)
     this.#refusal = from?.refusal
+    this.recordsOriginal = from?.recordsOriginal ?? false
   }
 
   /** A copy that goes its own way: a child's verbs never reach its parent or siblings. */

@@ -1,11 +1,18 @@
 import { ASCII, type CharacterSet, encodeText } from '../dicom/character-set.ts'
 import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import { isLongForm, usesCharacterSet, wordBytes } from '../dicom/vr.ts'
+import { keyOf } from './draft.ts'
 
 /** Edits in the order of the data set, and what else they change beside what a rewrite said. */
 export interface Encoded {
   readonly edits: readonly ResolvedEdit[]
   readonly changes: readonly AttributeChange[]
+}
+
+/** Edits as `Encoded` has them. */
+export function inOrder(edits: readonly ResolvedEdit[]): readonly ResolvedEdit[] {
+  const keyed = edits.map((edit) => [keyOf(edit.path), edit] as const)
+  return keyed.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, edit]) => edit)
 }
 
 /** The most bytes an element with a 16-bit length may have (PS3.5 7.1.2). */

@@ -1,6 +1,5 @@
 /** Words of the rules language that this version refuses, each with what it is for: never taken for a typing mistake. */
 const LATER: Readonly<Record<string, string>> = {
-  record_original: 'record_original',
   satusehat: 'the destination kind satusehat',
   failover: 'failover',
   commit: 'storage commitment',

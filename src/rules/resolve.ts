@@ -3,8 +3,9 @@ import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import { boundedChanges, changeOf } from './change.ts'
 import { convertHeader } from './convert.ts'
 import { type Draft, type Drafted, keyOf, type Refused } from './draft.ts'
-import { type Encoded, encodeValues } from './encode.ts'
+import { type Encoded, encodeValues, inOrder } from './encode.ts'
 import { nameOfPath } from './path-text.ts'
+import { recordOriginal } from './record-original.ts'
 import { unseen } from './unseen.ts'
 import { unfit } from './vr-limit.ts'
 
@@ -26,8 +27,14 @@ export function resolve(draft: Draft): Resolved | Refused {
   const received = encodeAll(changed, draft, false)
   const encoded = received === 'other-set' ? convertHeader(changed, draft, encodeAll(changed, draft, true)) : received
   if ('hold' in encoded) return encoded
-  const { edits } = encoded
-  const changes = boundedChanges([...changed.map((drafted) => changeOf(drafted, draft)), ...encoded.changes])
+  const record = recordOriginal(changed, draft, received === 'other-set')
+  if ('hold' in record) return record
+  const edits = record.edits.length === 0 ? encoded.edits : inOrder([...encoded.edits, ...record.edits])
+  const changes = boundedChanges([
+    ...changed.map((drafted) => changeOf(drafted, draft)),
+    ...encoded.changes,
+    ...record.changes,
+  ])
   return { edits, changes }
 }
 

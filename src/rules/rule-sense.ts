@@ -35,3 +35,10 @@ export function checkAnswersNeeded(place: Place, outer: NameScope, own: NameScop
   if (all !== '' && place.has('discard'))
     place.at('discard').reportKey(`discard cannot depend on an answer (${all}): other rules do not wait for it.`)
 }
+
+/** What is hidden by a hash is not to stand beside it. */
+export function checkRecord(place: Place, keeping: { readonly records: boolean; readonly hides: boolean }): void {
+  if (!keeping.records || !keeping.hides) return
+  const key = place.has('record_original') ? 'record_original' : 'rewrite'
+  place.at(key).reportKey('record_original would keep what hash hides; leave one of them out.')
+}

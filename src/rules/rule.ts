@@ -11,7 +11,7 @@ import { compileNotifies, type Notify, notifySchema } from './notify.ts'
 import type { Place } from './place.ts'
 import type { Lists } from './predicate.ts'
 import { compileVerbs, type Maps, type VerbContext, verbSchema } from './rewrite.ts'
-import { checkAnswersNeeded, checkEffect, readMoment } from './rule-sense.ts'
+import { checkAnswersNeeded, checkEffect, checkRecord, readMoment } from './rule-sense.ts'
 import type { Verb } from './verb.ts'
 
 /** One rule, compiled. */
@@ -57,6 +57,9 @@ const shell = {
   hold: sentence.optional().describe('Keeps the instance and asks a person; the reason.'),
   discard: sentence.optional().describe('Decides that the instance goes nowhere; the reason.'),
   stop: yesField.optional().describe('Ends the list this rule stands in, when it matched.'),
+  record_original: yesField
+    .optional()
+    .describe('What rewrites of this rule and those inside it replace is kept in the Original Attributes Sequence.'),
 }
 // The parts that are read piece by piece, so that a mistake in one does not hide those in another.
 const ruleShell = z.strictObject({
@@ -100,9 +103,17 @@ export interface Inherited {
   readonly scope: NameScope
   /** At the top each rule chooses its moment; inside one they keep it. */
   readonly isTop: boolean
+  /** Whether `record_original` is said around it, and whether a `hash` hides what that would keep. */
+  readonly records: boolean
+  readonly hides: boolean
 }
 
-export const AT_THE_TOP: Inherited = { scope: { moment: 'instance', aliases: new Map() }, isTop: true }
+export const AT_THE_TOP: Inherited = {
+  scope: { moment: 'instance', aliases: new Map() },
+  isTop: true,
+  records: false,
+  hides: false,
+}
 
 /** The rules of one list; whatever is wrong is reported, and what can be read is compiled. */
 export function compileRules(
@@ -133,10 +144,13 @@ function compileRule(place: Place, context: RuleContext, inherited: Inherited): 
   const match = compileMatch(place.at('match'), { ...context, scope: outer })
   const lookups = compileLookups(place.at('lookup'), context.services, outer)
   const scope = scopeWithin(outer, lookups)
-  const rewrite = compileRewrite(place.at('rewrite'), { maps: context.maps, keys: context.keys, scope })
+  const verbs = compileRewrite(place.at('rewrite'), { maps: context.maps, keys: context.keys, scope })
+  const keeping = { records: given?.record_original ?? inherited.records, hides: inherited.hides || verbs.some(isHash) }
+  checkRecord(place, keeping)
+  const rewrite = keeping.records === inherited.records ? verbs : [record(keeping.records), ...verbs]
   const forward = compileForward(place.at('forward'), { ...context, scope })
   const notify = compileNotifies(place.at('notify'), { ...context, scope })
-  const rules = compileRules(place.at('rules'), context, {}, { scope, isTop: false })
+  const rules = compileRules(place.at('rules'), context, {}, { scope, isTop: false, ...keeping })
   if (given !== undefined) checkEffect(place, name)
   checkAnswersNeeded(place, outer, scope)
   const { line } = place.position()
@@ -145,6 +159,9 @@ function compileRule(place: Place, context: RuleContext, inherited: Inherited): 
   const ref = { name, file: place.file, line }
   return { ref, on, match, lookups, rewrite, forward, notify, hold, discard, stop, rules, wants }
 }
+
+const isHash = ({ verb }: Verb): boolean => verb === 'hash'
+const record = (isOn: boolean): Verb => ({ verb: 'record_original', isOn })
 
 function registerName(place: Place, name: string, context: RuleContext): void {
   if (name === '') return

@@ -32,6 +32,8 @@ export type Verb =
       readonly length: number
     }
   | { readonly verb: 'uid'; readonly of: readonly AttributeName[]; readonly key: string }
+  /** No verb that anyone writes: `record_original` of a rule, in its place among the verbs that children inherit. */
+  | { readonly verb: 'record_original'; readonly isOn: boolean }
   | { readonly verb: 'remove' | 'empty'; readonly what: AttributeName | Group }
 
 interface TemplateVerb {
@@ -65,6 +67,9 @@ export function apply(verb: Verb, draft: Draft): string | undefined {
       return hashValues(verb.of, verb.key, verb.length, draft)
     case 'uid':
       return mapUids(verb.of, verb.key, draft)
+    case 'record_original':
+      draft.recordsOriginal = verb.isOn
+      return undefined
     case 'remove':
     case 'empty':
       return removeOrEmpty(verb, draft)

@@ -1,0 +1,161 @@
+import { deflateRawSync } from 'node:zlib'
+import { describe, expect, test } from '@jest/globals'
+import { transferSyntaxOf } from '../../src/dicom/transfer-syntax.ts'
+import { encode } from '../dicom/random-data-set.ts'
+import { EXPLICIT, rewritten, sequence, text, textsOf } from './instance.ts'
+
+const step = (id: string) => text(0x00400009, 'SH', id)
+const REQUESTS = sequence(0x00400275, [step('S1')], [step('S2'), text(0x00401001, 'SH', 'P2')])
+const X = 'RequestAttributesSequence.ScheduledProcedureStepID'
+const outcome = async (verbs: string, elements = [REQUESTS], transferSyntax = EXPLICIT) => {
+  const { header, decision } = await rewritten(verbs, elements, transferSyntax)
+  return decision.holds.length > 0 ? decision.holds.map(({ reason }) => reason) : textsOf(header)
+}
+
+describe('a rewrite inside sequences', () => {
+  test('means every item where none is numbered, and makes none', async () => {
+    const both = {
+      '00400275': '(2)',
+      '00400275[0].00400009': 'N',
+      '00400275[1].00400009': 'N',
+      '00400275[1].00401001': 'P2',
+    }
+    expect(await outcome(`{ set: { ${X}: N } }`)).toEqual(both)
+    expect(await outcome(`{ set: { ${X}: N } }`, [text(0x00100020, 'LO', '1')])).toEqual({ '00100020': '1' })
+  })
+
+  test('means the item that is numbered, and makes the one right behind the last', async () => {
+    const numbered = (n: number) => `{ set: { "RequestAttributesSequence[${n}].RequestedProcedureID": N } }`
+    expect(await outcome(numbered(0))).toMatchObject({
+      '00400275': '(2)',
+      '00400275[0].00401001': 'N',
+      '00400275[1].00401001': 'P2',
+    })
+    expect(await outcome(numbered(2))).toMatchObject({ '00400275': '(3)', '00400275[2].00401001': 'N' })
+    expect(await outcome(numbered(0), [text(0x00100020, 'LO', '1')])).toEqual({
+      '00100020': '1',
+      '00400275': '(1)',
+      '00400275[0].00401001': 'N',
+    })
+  })
+
+  test('holds rather than leave a gap', async () => {
+    expect(await outcome('{ set: { "RequestAttributesSequence[3].RequestedProcedureID": N } }')).toEqual([
+      'rewrite: RequestAttributesSequence[3].RequestedProcedureID would leave a gap: the sequence has 2 items',
+    ])
+    const verbs =
+      '{ set: { "RequestAttributesSequence[2].RequestedProcedureID": N } }, { set: { "RequestAttributesSequence[3].RequestedProcedureID": N } }, { remove: ["RequestAttributesSequence[2].RequestedProcedureID"] }'
+    expect(await outcome(verbs)).toEqual(['rewrite: RequestAttributesSequence[2] would be an item without anything'])
+  })
+
+  test('makes a sequence within an item that it makes', async () => {
+    const verbs =
+      '{ set: { "ProcedureCodeSequence[0].CodeValue": C, "ScheduledStepAttributesSequence[0].ScheduledProtocolCodeSequence[0].CodeValue": D } }'
+    expect(await outcome(verbs, [text(0x00100020, 'LO', '1')])).toEqual({
+      '00100020': '1',
+      '00081032': '(1)',
+      '00081032[0].00080100': 'C',
+      '00400270': '(1)',
+      '00400270[0].00400008': '(1)',
+      '00400270[0].00400008[0].00080100': 'D',
+    })
+  })
+
+  test('removes, empties and changes item by item, with values of the same item', async () => {
+    expect(await outcome(`{ remove: [${X}] }`)).toEqual({ '00400275': '(2)', '00400275[1].00401001': 'P2' })
+    expect(await outcome(`{ empty: ["RequestAttributesSequence[1].ScheduledProcedureStepID"] }`)).toMatchObject({
+      '00400275[0].00400009': 'S1',
+      '00400275[1].00400009': '',
+    })
+    expect(await outcome(`{ prefix: { ${X}: K- } }, { suffix: { ${X}: -Z } }`)).toMatchObject({
+      '00400275[0].00400009': 'K-S1-Z',
+      '00400275[1].00400009': 'K-S2-Z',
+    })
+    const beside = { '00400275[0].00401001': 'S1', '00400275[1].00401001': 'S2' }
+    expect(await outcome(`{ copy: { from: ${X}, to: RequestAttributesSequence.RequestedProcedureID } }`)).toMatchObject(
+      beside,
+    )
+    expect(await outcome(`{ set: { RequestAttributesSequence.RequestedProcedureID: "{${X}}" } }`)).toMatchObject(beside)
+    expect(await outcome(`{ set_if_missing: { RequestAttributesSequence.RequestedProcedureID: N } }`)).toMatchObject({
+      '00400275[0].00401001': 'N',
+      '00400275[1].00401001': 'P2',
+    })
+    expect(await outcome(`{ set: { StudyID: "{${X}}" } }`)).toEqual([`rewrite: ${X} has several different values`])
+  })
+
+  test('writes a sequence anew that it removed before', async () => {
+    const verbs =
+      '{ remove: [RequestAttributesSequence] }, { set: { "RequestAttributesSequence[0].ScheduledProcedureStepID": N } }'
+    const { header, forward } = await rewritten(verbs, [REQUESTS, text(0x00400280, 'ST', 'behind')])
+    expect(textsOf(header)).toEqual({ '00400275': '(1)', '00400275[0].00400009': 'N', '00400280': 'behind' })
+    expect(forward?.changes).toEqual([
+      {
+        tag: '(0040,0275)',
+        keyword: 'RequestAttributesSequence',
+        verb: 'remove',
+        before: '(2 items)',
+        after: '(1 item)',
+      },
+      { tag: '(0040,0275)[0].(0040,0009)', keyword: 'ScheduledProcedureStepID', verb: 'set', before: null, after: 'N' },
+    ])
+  })
+
+  test('is nothing where a sequence that was never there is removed', async () => {
+    const { forward } = await rewritten('{ remove: [RequestAttributesSequence] }', [step('x')])
+    expect(forward?.edits).toEqual([])
+  })
+
+  test('takes private elements out at every depth, alone or by their group', async () => {
+    const own = [text(0x00090010, 'LO', 'ACME'), text(0x00091001, 'LO', 'x')]
+    const nested = sequence(0x00081140, [...own, text(0x00110010, 'LO', 'B'), text(0x00200011, 'IS', '1')])
+    const gone = { '00081140': '(1)', '00081140[0].00200011': '1' }
+    expect(await outcome('{ remove: [private] }', [nested, ...own])).toEqual(gone)
+    expect(await outcome('{ remove: ["(0009,xxxx)"] }', [nested, ...own])).toEqual({
+      ...gone,
+      '00081140[0].00110010': 'B',
+    })
+    expect(await outcome('{ remove: ["(0009,1001)"] }', [nested, ...own])).toMatchObject({
+      '00081140[0].00091001': 'x',
+      '00090010': 'ACME',
+    })
+  })
+
+  test('writes a private element only where its creator stands, in the same item', async () => {
+    const creator = text(0x00090010, 'LO', 'ACME')
+    const set = '{ set: { "ReferencedImageSequence.(0009,1001)": N } }'
+    expect(await outcome(set, [sequence(0x00081140, [creator])])).toMatchObject({ '00081140[0].00091001': 'N' })
+    expect(await outcome(set, [sequence(0x00081140, [step('x')]), creator])).toEqual([
+      'rewrite: ReferencedImageSequence.(0009,1001) has no private creator in this instance',
+    ])
+    expect(await outcome('{ set: { "(0009,0010)": ACME, "(0009,1001)": N } }', [step('x')])).toMatchObject({
+      '00090010': 'ACME',
+      '00091001': 'N',
+    })
+    expect(await outcome('{ remove: ["(0009,0010)"] }, { set: { "(0009,1001)": N } }', [creator])).toEqual([
+      'rewrite: (0009,1001) has no private creator in this instance',
+    ])
+  })
+
+  test('holds what goes into something that cannot be looked into', async () => {
+    const many = sequence(
+      0x00400275,
+      ...Array.from({ length: 20_000 }, (_, i) => [step(`${i}`), text(0x00401001, 'SH', '1')]),
+    )
+    expect(await outcome(`{ set: { ${X}: N } }`, [many])).toEqual([
+      'rewrite: RequestAttributesSequence cannot be looked into',
+    ])
+  })
+
+  test.each(['1.2.840.10008.1.2', '1.2.840.10008.1.2.2', '1.2.840.10008.1.2.1.99'])('works in %s', async (uid) => {
+    const verbs = `{ set: { ${X}: N, "RequestAttributesSequence[2].RequestedProcedureID": M } }`
+    const plain = encode([REQUESTS], transferSyntaxOf(uid))
+    const bytes = transferSyntaxOf(uid).deflated ? deflateRawSync(plain) : plain
+    expect(textsOf((await rewritten(verbs, bytes, uid)).header)).toEqual({
+      '00400275': '(3)',
+      '00400275[0].00400009': 'N',
+      '00400275[1].00400009': 'N',
+      '00400275[1].00401001': 'P2',
+      '00400275[2].00401001': 'M',
+    })
+  })
+})
