@@ -10,7 +10,7 @@ import { DeclaredDestinations } from './app/destinations.ts'
 import { dropFolders } from './app/drop-folders.ts'
 import { GoneDestinations } from './app/gone-destinations.ts'
 import { Health } from './app/health.ts'
-import { LEDGER_FILE, NODE, SPOOL_FOLDER } from './app/names.ts'
+import { BULK_FOLDER, LEDGER_FILE, NODE, SPOOL_FOLDER } from './app/names.ts'
 import { rulesetSource } from './app/ruleset-source.ts'
 import { declaredServices, serviceProblems } from './app/services.ts'
 import { ownVersion } from './app/version.ts'
@@ -190,7 +190,14 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
       { clock, log, newId, limits: { ...INTEGRATOR_LIMITS, drain: settings.stopTimeout } },
     ),
   )
-  await addStowDoor(integrators.server, { spool, ledger, clock, log, meter: metrics })
+  await addStowDoor(integrators.server, {
+    spool,
+    ledger,
+    clock,
+    log,
+    meter: metrics,
+    bulkRoom: { folder: inData(BULK_FOLDER), newId, expectRoom: () => spool.expectRoom() },
+  })
 
   const start = async (): Promise<OpenPorts> => {
     await recoverSpool({ store, ledger, log })

@@ -2,6 +2,9 @@ import type { Transform } from 'node:stream'
 import { createGunzip, createInflate, createInflateRaw, type Gunzip, type Inflate, type InflateRaw } from 'node:zlib'
 import { hasErrno, KurirError } from '../base/failure.ts'
 
+/** The bytes themselves are at fault, and not what they were read from. */
+export class InflationError extends KurirError {}
+
 /** What a decompressed body may grow to. */
 export interface InflationLimits {
   readonly bytes: number
@@ -26,7 +29,8 @@ export function contentEncodingOf(header: string | undefined): ContentEncoding |
 /**
  * The bytes without their encoding, as they come. `deflate` is zlib's format, or raw as some clients send it.
  *
- * @throws KurirError `too-large` for a bomb, `invalid-argument` for bytes that are not what they say, and what the source throws
+ * @throws InflationError `too-large` for a bomb, `invalid-argument` for bytes that are not what they say
+ * @throws what the source throws
  */
 export async function* decodeBody(
   source: AsyncIterable<Buffer>,
@@ -48,7 +52,7 @@ export async function* decodeBody(
     for await (const slice of inflater) {
       bytes += slice.length
       if (bytes > limits.bytes || (bytes > limits.freely && bytes > feeding.bytes * limits.ratio)) {
-        throw new KurirError('too-large', 'permanent', 'the body grows beyond the limit when it is decompressed')
+        throw new InflationError('too-large', 'permanent', 'the body grows beyond the limit when it is decompressed')
       }
       yield slice
     }
@@ -58,7 +62,7 @@ export async function* decodeBody(
   } catch (error) {
     if (feeding.failure !== undefined) throw feeding.failure
     if (!hasErrno(error, ...ZLIB_ERRORS)) throw error
-    throw new KurirError('invalid-argument', 'permanent', 'the body is not in the encoding that it states')
+    throw new InflationError('invalid-argument', 'permanent', 'the body is not in the encoding that it states')
   } finally {
     inflater.destroy()
     // Nobody else may read the source while this still waits for a slice of it.

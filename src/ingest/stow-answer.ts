@@ -1,6 +1,7 @@
 import type { FailureCode } from '../base/failure.ts'
 import { REASON, type StoreReport } from '../dicomweb/store-response.ts'
-import type { StowOutcome, StowResult } from './stow-intake.ts'
+import type { StowResult } from './stow-intake.ts'
+import type { StowOutcome } from './stow-outcomes.ts'
 
 /** How a store is answered (PS3.18 10.5.3, table 10.5.3-1). */
 export interface StowAnswer {

@@ -12,11 +12,14 @@ import type { Spool } from '../spool/spool.ts'
 import type { AdmissionMeter } from './dimse-door.ts'
 import { type HttpAccessDeps, requireHttpRole } from './http-access.ts'
 import { answerOf, type StowAnswer } from './stow-answer.ts'
-import { StowIntake, type StowOutcome } from './stow-intake.ts'
+import { type BulkRoom, openBulkRoom } from './stow-bulk.ts'
+import { StowIntake } from './stow-intake.ts'
+import type { StowOutcome } from './stow-outcomes.ts'
 import { type UploadLimits, UploadSlots } from './upload-slots.ts'
 
 export interface StowDoorDeps extends HttpAccessDeps {
   readonly spool: Pick<Spool, 'begin'>
+  readonly bulkRoom: BulkRoom
   readonly clock: Clock
   readonly log: Log
   readonly meter?: AdmissionMeter
@@ -35,6 +38,7 @@ const STUDY = /^[0-9.]{1,64}$/
  */
 export async function addStowDoor(server: HttpServer, deps: StowDoorDeps): Promise<void> {
   const slots = new UploadSlots(deps.uploads ?? UPLOADS)
+  await openBulkRoom(deps.bulkRoom)
   await server.register(async (scope) => {
     // The body is read here, as it comes.
     scope.removeAllContentTypeParsers()

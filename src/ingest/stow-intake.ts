@@ -1,20 +1,15 @@
 import { type FailureCode, KurirError } from '../base/failure.ts'
 import type { Log } from '../base/log.ts'
-import { type ContentEncoding, contentEncodingOf, decodeBody } from '../dicomweb/content-encoding.ts'
-import { parseMediaType } from '../dicomweb/media-type.ts'
+import { type ContentEncoding, contentEncodingOf, decodeBody, InflationError } from '../dicomweb/content-encoding.ts'
+import { type MediaType, parseMediaType } from '../dicomweb/media-type.ts'
 import { MultipartReader, type Part } from '../dicomweb/multipart-reader.ts'
 import { type PartType, partTypeOf, type StoreRequest } from '../dicomweb/store-request.ts'
-import { REASON } from '../dicomweb/store-response.ts'
-import type { Taken } from '../spool/admission.ts'
 import type { Announced, Arrival } from '../spool/arrival.ts'
 import type { Spool } from '../spool/spool.ts'
 import { Part10Reception } from './part10-reception.ts'
-
-/** What became of one instance of a store. */
-export type StowOutcome =
-  | { readonly kind: 'stored'; readonly announced: Announced; readonly taken: Taken }
-  | { readonly kind: 'failed'; readonly announced: Announced; readonly reason: number; readonly code: FailureCode }
-  | { readonly kind: 'nameless'; readonly reason: number; readonly code: FailureCode }
+import { StowAssembly } from './stow-assembly.ts'
+import { type BulkRoom, BulkShelf } from './stow-bulk.ts'
+import { type Ended, type StowOutcome, StowOutcomes } from './stow-outcomes.ts'
 
 /** Everything that was in a body, in the order in which it came. */
 export interface StowResult {
@@ -27,36 +22,40 @@ export interface StowIntakeDeps {
   readonly spool: Pick<Spool, 'begin'>
   readonly log: Log
   readonly arrival: (announced: Announced) => Arrival
+  readonly bulkRoom: BulkRoom
   /** Stands in the log beside what happened. */
   readonly correlation: string
 }
 
-/** Instances of one request that are being made durable while the next one is read already. */
-const BEHIND = 4
-
 /** Stores what one request carries: part by part, as they come. */
 export class StowIntake {
   readonly #deps: StowIntakeDeps
-  readonly #outcomes: (StowOutcome | undefined)[] = []
-  readonly #ending = new Set<Promise<void>>()
+  readonly #outcomes: StowOutcomes
+  readonly #shelf: BulkShelf
+  readonly #assembly: StowAssembly
 
   constructor(deps: StowIntakeDeps) {
     this.#deps = deps
+    this.#outcomes = new StowOutcomes(deps.log, deps.correlation)
+    this.#shelf = new BulkShelf(deps.bulkRoom)
+    const begin = (announced: Announced) => deps.spool.begin(deps.arrival(announced))
+    this.#assembly = new StowAssembly({ shelf: this.#shelf, outcomes: this.#outcomes, begin })
   }
 
   /** Never rejects: what goes wrong with the body is `broken`, what goes wrong with an instance is its outcome. */
   async run(request: StoreRequest, body: AsyncIterable<Buffer>): Promise<StowResult> {
+    await using _shelf = this.#shelf
     let broken: FailureCode | undefined
-    const whole = decodeBody(body, request.encoding)
+    const whole = unpacked(body, request.encoding)
     try {
       if (request.boundary === undefined) await this.#single(request.partType, whole)
       else await this.#parts(new MultipartReader(whole, request.boundary), request.partType)
     } catch (error) {
-      broken = this.#codeOf(error)
+      broken = this.#outcomes.codeOf(error)
     }
     await whole.return()
-    await Promise.all(this.#ending)
-    return { outcomes: this.#outcomes.filter((outcome) => outcome !== undefined), broken }
+    await this.#assembly.finish()
+    return { outcomes: await this.#outcomes.all(), broken }
   }
 
   async #single(type: PartType, body: AsyncIterable<Buffer>): Promise<void> {
@@ -69,14 +68,38 @@ export class StowIntake {
     }
   }
 
-  async #storePart(part: Part, otherwise: PartType): Promise<void> {
+  async #storePart(part: Part, request: PartType): Promise<void> {
     const stated = part.headers.get('content-type')
     const media = stated === undefined ? undefined : parseMediaType(stated)
-    const type = stated === undefined ? otherwise : partTypeOf(media?.type ?? '')
+    const bulk = request === 'application/dicom' ? undefined : bulkName(part)
+    const type = stated === undefined && bulk === undefined ? request : partTypeOf(media?.type ?? '')
     const encoding = contentEncodingOf(part.headers.get('content-encoding'))
-    if (type === undefined || encoding === undefined) return this.#nameless('unreadable')
+    if ((type === undefined && bulk === undefined) || encoding === undefined) {
+      return this.#outcomes.failed(undefined, unreadable('a part of a kind that is not stored'))
+    }
     if (type === 'application/dicom') return this.#storePart10(part, encoding)
-    return this.#nameless('unreadable')
+    await this.#storeModelPart(type ?? { bulk: bulk ?? '' }, media, part, encoding)
+  }
+
+  /** Metadata or bulk data. What is wrong with the part itself costs what it belongs to, and no other. */
+  async #storeModelPart(
+    type: Exclude<PartType, 'application/dicom'> | { readonly bulk: string },
+    media: MediaType | undefined,
+    part: Part,
+    encoding: ContentEncoding,
+  ): Promise<void> {
+    const counted = new CountedBody(part.body, part.headers.get('content-length'))
+    const body = counted.checked(decodeBody(counted, encoding))
+    try {
+      if (typeof type === 'object') await this.#assembly.bulk(type.bulk, media, body)
+      else {
+        const model = type === 'application/dicom+xml' ? 'xml' : 'json'
+        await this.#assembly.metadata(model, body, media?.parameters.get('transfer-syntax'))
+      }
+    } catch (error) {
+      if (!isOfPart(error)) throw error
+      this.#outcomes.failed(undefined, error)
+    }
   }
 
   async #storePart10(part: Part, encoding: ContentEncoding): Promise<void> {
@@ -86,14 +109,11 @@ export class StowIntake {
       return this.#deps.arrival(said)
     }
     const reception = new Part10Reception({ spool: this.#deps.spool, arrival })
-    const body = new CountedBody(part.body)
-    const failure = await this.#receive(reception, decodeBody(body, encoding))
-    if (failure === undefined && body.contradicts(part.headers.get('content-length'))) {
-      await reception.abort()
-      return this.#failed(announced, new KurirError('invalid-dataset', 'permanent', 'a part is not as long as it says'))
-    }
-    if (failure !== undefined) return this.#failed(announced, failure.cause)
-    await this.#endLater(reception, () => announced)
+    const counted = new CountedBody(part.body, part.headers.get('content-length'))
+    const failure = await this.#receive(reception, counted.checked(decodeBody(counted, encoding)))
+    if (failure !== undefined) return this.#outcomes.failed(announced, failure.cause)
+    const ended = reception.end().then((outcome): Ended => (outcome.kind === 'taken' ? outcome : 'no-instance'))
+    await this.#outcomes.await(ended, () => announced)
   }
 
   /**
@@ -112,50 +132,34 @@ export class StowIntake {
       }
     } catch (error) {
       await reception.abort()
-      throw error
+      if (!isOfPart(error)) throw error
+      return { cause: error }
     }
     if (failure !== undefined) await reception.abort()
     return failure
   }
+}
 
-  /** Makes it durable while the next part is read, a few at a time. */
-  async #endLater(reception: Part10Reception, announced: () => Announced | undefined): Promise<void> {
-    const place = this.#outcomes.push(undefined) - 1
-    const ending = reception.end().then(
-      (outcome) => {
-        this.#outcomes[place] =
-          outcome.kind === 'taken'
-            ? outcomeOf(outcome.announced, outcome.taken)
-            : { kind: 'nameless', reason: REASON.cannotUnderstand, code: 'unreadable' }
-      },
-      (error: unknown) => {
-        this.#outcomes[place] = this.#failure(announced(), error)
-      },
-    )
-    const done = ending.finally(() => this.#ending.delete(done))
-    this.#ending.add(done)
-    if (this.#ending.size >= BEHIND) await Promise.race(this.#ending)
+/** The whole body without its encoding: what is wrong with that is no fault of one part. */
+async function* unpacked(body: AsyncIterable<Buffer>, encoding: ContentEncoding): AsyncGenerator<Buffer, void, void> {
+  try {
+    yield* decodeBody(body, encoding)
+  } catch (error) {
+    if (!(error instanceof InflationError)) throw error
+    throw new KurirError(error.code, error.retry, error.message, { cause: error })
   }
+}
 
-  #nameless(code: FailureCode): void {
-    this.#outcomes.push({ kind: 'nameless', reason: REASON.cannotUnderstand, code })
-  }
+/** Whether only this part is at fault, and the body can still be divided into the others. */
+const isOfPart = (error: unknown): boolean =>
+  error instanceof InflationError || (error instanceof KurirError && error.code === 'invalid-dataset')
 
-  #failed(announced: Announced | undefined, error: unknown): void {
-    this.#outcomes.push(this.#failure(announced, error))
-  }
+const unreadable = (what: string): KurirError => new KurirError('unreadable', 'permanent', what)
 
-  #failure(announced: Announced | undefined, error: unknown): StowOutcome {
-    const code = this.#codeOf(error)
-    const reason = REASONS[code] ?? REASON.processingFailure
-    return announced === undefined ? { kind: 'nameless', reason, code } : { kind: 'failed', announced, reason, code }
-  }
-
-  #codeOf(error: unknown): FailureCode {
-    if (error instanceof KurirError) return error.code
-    this.#deps.log.error('stow-failed', { code: 'internal', correlation: this.#deps.correlation })
-    return 'internal'
-  }
+/** Under which name the metadata knows the part: RFC 2557 4.2, RFC 2392. */
+function bulkName({ headers }: Part): string | undefined {
+  const id = headers.get('content-id')
+  return headers.get('content-location') ?? (id === undefined ? undefined : `cid:${id.replace(/^<|>$/g, '')}`)
 }
 
 async function refusalOf(reception: Part10Reception, slice: Buffer): Promise<{ readonly cause: unknown } | undefined> {
@@ -167,45 +171,32 @@ async function refusalOf(reception: Part10Reception, slice: Buffer): Promise<{ r
   }
 }
 
-const REASONS: Readonly<Partial<Record<FailureCode, number>>> = {
-  'disk-full': REASON.outOfResources,
-  'disk-io': REASON.outOfResources,
-  'out-of-resources': REASON.outOfResources,
-  'invalid-dataset': REASON.cannotUnderstand,
-  unreadable: REASON.cannotUnderstand,
-}
-
-function outcomeOf(announced: Announced, taken: Taken): StowOutcome {
-  switch (taken.outcome) {
-    case 'kept':
-      return { kind: 'stored', announced, taken }
-    case 'refused':
-      return { kind: 'failed', announced, reason: REASON.duplicateInstance, code: 'conflict' }
-    case 'other-study':
-      return { kind: 'failed', announced, reason: REASON.doesNotMatch, code: 'refused' }
-    default:
-      return taken.outcome satisfies never
-  }
-}
-
 /** A part's body with its bytes counted, to be held against the length that it states. */
 class CountedBody implements AsyncIterable<Buffer> {
   readonly #body: AsyncIterable<Buffer>
+  readonly #stated: string | undefined
   #bytes = 0
 
-  constructor(body: AsyncIterable<Buffer>) {
+  constructor(body: AsyncIterable<Buffer>, contentLength: string | undefined) {
     this.#body = body
-  }
-
-  /** Boundaries divide, not lengths; but a part that is shorter or longer than it says has been damaged on its way. */
-  contradicts(contentLength: string | undefined): boolean {
-    return contentLength !== undefined && contentLength.trim() !== String(this.#bytes)
+    this.#stated = contentLength?.trim()
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void> {
     for await (const slice of this.#body) {
       this.#bytes += slice.length
       yield slice
+    }
+  }
+
+  /**
+   * What was made of it, and at its end whether it was as long as it says. Boundaries divide, not lengths; but a part that
+   * is shorter or longer than stated has been damaged on its way.
+   */
+  async *checked(decoded: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, void> {
+    yield* decoded
+    if (this.#stated !== undefined && this.#stated !== String(this.#bytes)) {
+      throw new KurirError('invalid-dataset', 'permanent', 'a part is not as long as it says')
     }
   }
 }

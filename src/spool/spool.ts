@@ -71,6 +71,15 @@ export class Spool implements AsyncDisposable {
     }
   }
 
+  /**
+   * For a door that must put bytes aside before it can hand an object over.
+   *
+   * @throws KurirError `disk-full` below the free mark
+   */
+  expectRoom(): Promise<void> {
+    return this.#guard.expectRoom()
+  }
+
   /** The oldest instances without a decision, as the ledger says, less those that are not durable yet. */
   async unplanned(limit: number, after?: InstanceId): Promise<readonly Unplanned[]> {
     const found: Unplanned[] = []

@@ -1,4 +1,5 @@
 // A STOW door with a real disk, ledger and socket behind it, and what a client needs to speak to it.
+import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
 import { Secret } from '../../src/base/secret.ts'
 import { createListener } from '../../src/http/listener.ts'
@@ -38,9 +39,11 @@ export async function startStow(
   const settings = { host: '127.0.0.1', port: 0, bodyLimit: 1_000, correlation: 'callers' } as const
   const listener = stack.use(createListener(settings, { clock: systemClock, log, newId }))
   const { ledger } = shelf
+  const bulkRoom = { folder: join(folder, 'incoming'), newId, expectRoom: () => shelf.spool.expectRoom() }
   await addStowDoor(listener.server, {
     spool: spool?.(shelf.spool) ?? shelf.spool,
     ledger,
+    bulkRoom,
     clock: systemClock,
     log,
     ...options,

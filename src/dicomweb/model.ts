@@ -1,0 +1,31 @@
+import { KurirError } from '../base/failure.ts'
+import type { Tag } from '../dicom/attribute-path.ts'
+import type { Vr } from '../dicom/vr.ts'
+
+/** What an attribute of a model holds, before it is written as DICOM writes it. */
+export type ModelContent =
+  /** Text forms, numbers in decimal, AT as eight hexadecimal digits, a person's name with its `=`; empty: no value there. */
+  | { readonly kind: 'values'; readonly values: readonly string[] }
+  | { readonly kind: 'bytes'; readonly bytes: Buffer }
+  /** In a part of its own, found by this name. */
+  | { readonly kind: 'bulk'; readonly uri: string }
+  | { readonly kind: 'items'; readonly items: readonly ModelItem[] }
+
+export interface ModelElement {
+  readonly tag: Tag
+  readonly vr: Vr
+  /** Of a private attribute, where the model names it (PS3.19 A.1.5). */
+  readonly creator?: string
+  readonly content: ModelContent
+}
+
+/** A data set or an item: its attributes in any order. */
+export type ModelItem = readonly ModelElement[]
+
+/** Bytes of one metadata part, after its Content-Encoding is off. What is larger belongs into bulk data. */
+export const MODEL_BYTES = 8 * 2 ** 20
+/** How deep sequences may stand in one another. */
+export const MODEL_DEPTH = 64
+
+/** A model that says what no data set can: the instance cannot be stored. The sentence holds nothing of it. */
+export const badModel = (sentence: string): KurirError => new KurirError('invalid-dataset', 'permanent', sentence)
