@@ -257,6 +257,24 @@ describe('a streamed body', () => {
     expect(taken.count).toBeLessThan(MANY)
   })
 
+  test('whose answer comes with the end of the connection is answered nevertheless', async () => {
+    const server = createServer((socket) => {
+      socket
+        .on('error', () => {})
+        .once('data', () => {
+          socket.pause().write('HTTP/1.1 507 Full\r\nConnection: close\r\nContent-Length: 4\r\n\r\nfull', () => {
+            socket.resetAndDestroy()
+          })
+        })
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    stack.defer(() => void server.close())
+    const address = server.address()
+    const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+    const body = () => pieces({ count: 0 })
+    expect((await clientOf(url).send({ method: 'POST', url, body }, never)).status).toBe(507)
+  })
+
   test('whose source fails is a failure with that reason', async () => {
     const peer = await peerOf(async (request) => void (await bodyOf(request)))
     async function* broken(): AsyncGenerator<Uint8Array> {

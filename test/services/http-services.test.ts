@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import type { CallOutcome } from '../../src/services/call.ts'
 import { HisDouble, type HisStep } from '../support/his-double.ts'
@@ -272,6 +276,39 @@ describe('a service that fails as a whole', () => {
     expect(await work.services.verify('his', signal)).toMatchObject({ reached: true, status: 200, reason: null })
     expect([work.returned, (await work.ask('order', ACC)).kind]).toEqual([['his'], 'found'])
     expect(await work.services.verify('nobody', signal)).toBeUndefined()
+  })
+})
+
+describe('credentials', () => {
+  test('are got once by 200 calls at the same moment, and stand in no log, state or outcome', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kurir-services-'))
+    stack.defer(() => rmSync(folder, { recursive: true, force: true }))
+    for (const name of ['id', 'secret']) writeFileSync(join(folder, name), `CANARY-${name}\n`)
+    const files = `client_id_file: "${join(folder, 'id')}", client_secret_file: "${join(folder, 'secret')}"`
+    const work = atWork(`at_once: 64, oauth2: { token_url: "${his.url}/oauth2/token", ${files} }`)
+    const asks = Array.from({ length: 200 }, (_, index) => work.ask('order', { accession: String(index) }))
+    expect(new Set((await Promise.all(asks)).map(({ kind }) => kind))).toEqual(new Set(['missing']))
+    expect([his.count('GET /orders'), his.count('POST /oauth2/token')]).toEqual([200, 1])
+    his.always('*', { kind: 'answer', status: 401, body: 'CANARY' })
+    const refused = await work.ask('order', ACC)
+    expect(reasonOf(refused)).toBe('again service null: the token endpoint answered 401')
+    const shown = inspect([refused, work.services.states(), work.log.text()], { depth: 9 })
+    expect(shown).not.toMatch(/CANARY|token-1/)
+  })
+
+  test('that cannot be read are a service that is not configured, until they can be', async () => {
+    const file = join(tmpdir(), `kurir-token-${his.url.split(':').at(-1)}`)
+    const work = atWork(`bearer_file: "${file}"`)
+    const reason = `the file ${file} cannot be read`
+    for (let index = 0; index < 3; index++)
+      expect(await work.ask('order', ACC)).toMatchObject({ scope: 'service', reason })
+    expect(work.services.states()[0]).toMatchObject({ state: 'RESTING', reason })
+    writeFileSync(file, 'a-token')
+    stack.defer(() => rmSync(file))
+    await work.clock.advance(60_000)
+    expect((await work.ask('order', ACC)).kind).toBe('found')
+    expect(his.received[0]?.headers['authorization']).toBe('Bearer a-token')
+    expect(work.returned).toEqual(['his'])
   })
 })
 
