@@ -54,7 +54,9 @@ async function list(folder: string): Promise<readonly string[] | string> {
 async function readCapped(path: string): Promise<Uint8Array | string> {
   try {
     // Before it is opened: opening a pipe waits for a writer.
-    if (!(await stat(path)).isFile()) return 'it is not a file'
+    const stats = await stat(path)
+    if (!stats.isFile()) return 'it is not a file'
+    if (stats.size > MAX_FILE_BYTES) return `it has ${stats.size} bytes, and 1 MB is the most`
     await using file = await open(path, 'r')
     const bytes = Buffer.alloc(MAX_FILE_BYTES + 1)
     let length = 0
@@ -72,5 +74,6 @@ async function readCapped(path: string): Promise<Uint8Array | string> {
 function reasonOf(error: unknown): string {
   if (hasErrno(error, 'ENOENT')) return 'it does not exist'
   if (hasErrno(error, 'EACCES', 'EPERM')) return 'permission is denied'
+  if (hasErrno(error, 'ELOOP')) return 'its links lead in a circle'
   return hasErrno(error, 'ENOTDIR') ? 'it is not a folder' : 'the system refused'
 }
