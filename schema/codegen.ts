@@ -10,6 +10,7 @@ const OUT = new URL('../src/admin/generated.ts', import.meta.url)
 
 const states = (name: string) => `../ledger/states.ts#${name}`
 const views = (name: string) => `../ledger/views.ts#${name}`
+const report = (name: string) => `../report/shadow-report.ts#${name}`
 const models = (name: string) => `./models.ts#${name}`
 
 const config = {
@@ -32,6 +33,7 @@ const config = {
     DestinationKind: './sources.ts#DestinationKind',
     DestinationState: models('DestinationState'),
     Moment: states('Moment'),
+    ShadowState: './shadow-runs.ts#ShadowState',
     SettledBy: './explanation.ts#SettledBy',
     FileChange: './ruleset-difference.ts#FileChange',
   },
@@ -55,6 +57,13 @@ const config = {
     ExplainedForward: './explanation.ts#ExplainedForward as ExplainedForwardModel',
     ExplainedQuestion: models('QuestionModel'),
     ExplainedStep: '../rules/walk.ts#Step as StepModel',
+    RulesetShadow: './shadow-runs.ts#ShadowRun as ShadowRunModel',
+    ShadowReport: report('ShadowReport as ShadowReportModel'),
+    ShadowChange: report('Change'),
+    ShadowSample: report('Sample'),
+    ShadowDestination: report('DestinationChange'),
+    ShadowRule: report('RuleChange'),
+    ShadowReason: report('ReasonChange'),
     RulesetDifference: models('RulesetDifferenceModel'),
     RulesetConnection: models('RulesetPage'),
     Health: './sources.ts#HealthReport',

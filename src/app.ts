@@ -13,6 +13,7 @@ import { Health } from './app/health.ts'
 import { BULK_FOLDER, LEDGER_FILE, NODE, SPOOL_FOLDER } from './app/names.ts'
 import { rulesetSource } from './app/ruleset-source.ts'
 import { declaredServices, serviceProblems } from './app/services.ts'
+import { shadowSource } from './app/shadow-source.ts'
 import { ownVersion } from './app/version.ts'
 import { ms, systemClock } from './base/clock.ts'
 import { idsFrom } from './base/id.ts'
@@ -149,6 +150,7 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
         ledger,
         destinations: new DeclaredDestinations(declared, dispatchers),
         rulesets: rulesetSource(rules),
+        shadows: shadowSource(inData(LEDGER_FILE), environment),
         health,
         clock,
         log,

@@ -4,7 +4,8 @@ import type { Ledger, TokenGrant } from '../ledger/ledger.ts'
 import type { DestinationCondition } from '../ledger/records.ts'
 import type { QueueDepth } from '../ledger/views.ts'
 import type { PhiReads } from './phi-reads.ts'
-import type { DestinationSource, HealthSource, RulesetSource } from './sources.ts'
+import type { ShadowRuns } from './shadow-runs.ts'
+import type { DestinationSource, HealthSource, RulesetSource, ShadowSource } from './sources.ts'
 
 /** What every resolver may use. */
 export interface AdminSources {
@@ -12,6 +13,7 @@ export interface AdminSources {
   readonly destinations: DestinationSource
   readonly rulesets: RulesetSource
   readonly health: HealthSource
+  readonly shadows: { readonly source: ShadowSource; readonly runs: ShadowRuns }
   readonly clock: Clock
   readonly log: Log
   /** Fires when the admin stops: what a resolver waits for ends then. */

@@ -10,6 +10,7 @@ import type { AttemptOutcome } from '../ledger/states.ts';
 import type { DestinationKind } from './sources.ts';
 import type { DestinationState } from './models.ts';
 import type { Moment } from '../ledger/states.ts';
+import type { ShadowState } from './shadow-runs.ts';
 import type { SettledBy } from './explanation.ts';
 import type { FileChange } from './ruleset-difference.ts';
 import type { Instant } from '../base/clock.ts';
@@ -22,6 +23,8 @@ import type { RuleRef as RuleRefModel } from '../rules/decision.ts';
 import type { DestinationModel, UidModel, QuestionModel, RulesetDifferenceModel, RulesetPage, StudyPage, InstancePage, DeliveryPage, AttemptPage, AuditPage } from './models.ts';
 import type { Explanation as ExplanationModel, ExplainedForward as ExplainedForwardModel } from './explanation.ts';
 import type { Step as StepModel } from '../rules/walk.ts';
+import type { ShadowRun as ShadowRunModel } from './shadow-runs.ts';
+import type { ShadowReport as ShadowReportModel, Change, Sample, DestinationChange, RuleChange, ReasonChange } from '../report/shadow-report.ts';
 import type { HealthReport } from './sources.ts';
 import type { AdminContext } from './context.ts';
 export type Maybe<T> = T | null;
@@ -620,6 +623,8 @@ export type Query = {
   readonly rulesetDifference: Maybe<RulesetDifference>;
   /** Why an instance goes where it goes: what the rules in force say of it now. */
   readonly ruleExplain: RuleExplainResult;
+  /** The last replay of the past through other rules; null when there was none since Kurir started. */
+  readonly rulesetShadowRun: Maybe<RulesetShadow>;
   /** Newest first. */
   readonly auditEvents: AuditEventConnection;
   /** Those that were revoked are listed too, in the order of their names. */
@@ -724,6 +729,8 @@ export type Mutation = {
   readonly rulesetReload: RulesetReloadResult;
   /** Put an earlier ruleset in force again. It stays, over restarts too, until a file of rules/ changes or rulesetReload. */
   readonly rulesetRollback: RulesetRollbackResult;
+  /** What would other rules have done with what came? One at a time. Nothing is sent, asked or written. */
+  readonly rulesetShadow: RulesetShadowResult;
   /** The token is in the answer, and nowhere else ever after. */
   readonly tokenCreate: TokenCreateResult;
   /** It opens nothing from now on. */
@@ -782,6 +789,12 @@ export type MutationRulesetReloadArgs = {
 /** Each of these is one intent of an operator, and one audit event under the name of the token. */
 export type MutationRulesetRollbackArgs = {
   input: RulesetRollbackInput;
+};
+
+
+/** Each of these is one intent of an operator, and one audit event under the name of the token. */
+export type MutationRulesetShadowArgs = {
+  input: RulesetShadowInput;
 };
 
 
@@ -932,6 +945,130 @@ export type RulesetRollbackResult = RulesetRollbackSuccess | RulesetRefused | No
 export type RulesetRollbackSuccess = {
   readonly __typename?: 'RulesetRollbackSuccess';
   readonly ruleset: Ruleset;
+};
+
+/** What other rules would have done with what came. Nothing is sent, asked or written. */
+export type RulesetShadow = {
+  readonly __typename?: 'RulesetShadow';
+  readonly state: ShadowState;
+  readonly startedAt: Scalars['DateTime']['output'];
+  readonly startedBy: Scalars['String']['output'];
+  /** Digest of the rules that are tried. */
+  readonly candidate: Scalars['String']['output'];
+  /** How many instances were looked at so far. */
+  readonly instances: Scalars['Int']['output'];
+  /** Low-cardinality: timeout, too-large, …; null unless state is FAILED. */
+  readonly reason: Maybe<Scalars['String']['output']>;
+  /** Null unless state is DONE. */
+  readonly report: Maybe<ShadowReport>;
+};
+
+export type { ShadowState };
+
+export type ShadowReport = {
+  readonly __typename?: 'ShadowReport';
+  /** Digest of the ruleset it is held against; null: what was decided then, as it stands on record. */
+  readonly against: Maybe<Scalars['String']['output']>;
+  readonly since: Scalars['DateTime']['output'];
+  readonly before: Scalars['DateTime']['output'];
+  readonly instances: Scalars['Int']['output'];
+  readonly studies: Scalars['Int']['output'];
+  /** For so many instances nothing would change. */
+  readonly unchanged: Scalars['Int']['output'];
+  readonly leftOut: ShadowLeftOut;
+  readonly destinations: ReadonlyArray<ShadowDestination>;
+  /** Rules that send, hold, discard or ask. */
+  readonly rules: ReadonlyArray<ShadowRule>;
+  readonly held: ShadowChange;
+  readonly discarded: ShadowChange;
+  readonly waiting: ShadowChange;
+  /** Why instances are held. */
+  readonly reasons: ReadonlyArray<ShadowReason>;
+};
+
+/** Instances that say nothing about rules. */
+export type ShadowLeftOut = {
+  readonly __typename?: 'ShadowLeftOut';
+  /** The same bytes came twice; the first one counts. */
+  readonly duplicate: Scalars['Int']['output'];
+  /** Not decided yet. */
+  readonly undecided: Scalars['Int']['output'];
+  /** Whoever brought it named the destination. */
+  readonly requested: Scalars['Int']['output'];
+  /** The stored header cannot be read. */
+  readonly unreadable: Scalars['Int']['output'];
+};
+
+/** For how many instances something was said before, and would be after. */
+export type ShadowChange = {
+  readonly __typename?: 'ShadowChange';
+  readonly before: Scalars['Int']['output'];
+  readonly after: Scalars['Int']['output'];
+  /** After, and not before. */
+  readonly more: ShadowSample;
+  /** Before, and not after. */
+  readonly fewer: ShadowSample;
+};
+
+export type ShadowDestination = {
+  readonly __typename?: 'ShadowDestination';
+  readonly name: Scalars['String']['output'];
+  readonly change: ShadowChange;
+  /** Before and after, with other changes on the way. */
+  readonly otherEdits: ShadowSample;
+};
+
+export type ShadowRule = {
+  readonly __typename?: 'ShadowRule';
+  readonly name: Scalars['String']['output'];
+  readonly change: ShadowChange;
+};
+
+export type ShadowReason = {
+  readonly __typename?: 'ShadowReason';
+  readonly reason: Scalars['String']['output'];
+  readonly change: ShadowChange;
+};
+
+export type ShadowSample = {
+  readonly __typename?: 'ShadowSample';
+  readonly count: Scalars['Int']['output'];
+  /** The first few that are still on record. */
+  readonly examples: ReadonlyArray<Instance>;
+};
+
+export type RulesetShadowInput = {
+  /** Which rules to try. */
+  readonly candidate: ShadowCandidate;
+  /** Studies that something came for from then on; at most 400 days ago. */
+  readonly since: Scalars['DateTime']['input'];
+  readonly against?: InputMaybe<ShadowAgainst>;
+};
+
+export type ShadowCandidate =
+  /** A ruleset that was in force before. */
+  { readonly digest: Scalars['String']['input']; readonly files?: never; }
+  |  /** Rule files, at most 100. */
+  { readonly digest?: never; readonly files: ReadonlyArray<RuleFileInput>; };
+
+export type RuleFileInput = {
+  /** As in the rules folder: rules/10-archive.yaml. */
+  readonly name: Scalars['String']['input'];
+  readonly text: Scalars['String']['input'];
+};
+
+export type ShadowAgainst =
+  /** What was decided then. */
+  | 'RECORD'
+  /** What the rules in force would decide today. */
+  | 'CURRENT';
+
+export type RulesetShadowResult = RulesetShadowSuccess | RulesetRefused | NotFound | NotAllowedNow | Invalid;
+
+export type RulesetShadowSuccess = {
+  readonly __typename?: 'RulesetShadowSuccess';
+  /** It runs; rulesetShadowRun tells how far it is. */
+  readonly shadow: RulesetShadow;
 };
 
 /** A study as this router has seen it: never more than what arrived. */
@@ -1161,6 +1298,13 @@ export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
     | ( Omit<RulesetRefused, 'inForce'> & { inForce: _RefType['Ruleset'] } & { __typename: 'RulesetRefused' } )
     | ( NotFound & { __typename: 'NotFound' } )
   ;
+  RulesetShadowResult:
+    | ( Omit<RulesetShadowSuccess, 'shadow'> & { shadow: _RefType['RulesetShadow'] } & { __typename: 'RulesetShadowSuccess' } )
+    | ( Omit<RulesetRefused, 'inForce'> & { inForce: _RefType['Ruleset'] } & { __typename: 'RulesetRefused' } )
+    | ( NotFound & { __typename: 'NotFound' } )
+    | ( NotAllowedNow & { __typename: 'NotAllowedNow' } )
+    | ( Invalid & { __typename: 'Invalid' } )
+  ;
   TokenCreateResult:
     | ( TokenCreateSuccess & { __typename: 'TokenCreateSuccess' } )
     | ( Invalid & { __typename: 'Invalid' } )
@@ -1295,6 +1439,21 @@ export type ResolversTypes = {
   RulesetRollbackInput: RulesetRollbackInput;
   RulesetRollbackResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['RulesetRollbackResult']>;
   RulesetRollbackSuccess: ResolverTypeWrapper<Omit<RulesetRollbackSuccess, 'ruleset'> & { ruleset: ResolversTypes['Ruleset'] }>;
+  RulesetShadow: ResolverTypeWrapper<ShadowRunModel>;
+  ShadowState: ShadowState;
+  ShadowReport: ResolverTypeWrapper<ShadowReportModel>;
+  ShadowLeftOut: ResolverTypeWrapper<ShadowLeftOut>;
+  ShadowChange: ResolverTypeWrapper<Change>;
+  ShadowDestination: ResolverTypeWrapper<DestinationChange>;
+  ShadowRule: ResolverTypeWrapper<RuleChange>;
+  ShadowReason: ResolverTypeWrapper<ReasonChange>;
+  ShadowSample: ResolverTypeWrapper<Sample>;
+  RulesetShadowInput: RulesetShadowInput;
+  ShadowCandidate: ShadowCandidate;
+  RuleFileInput: RuleFileInput;
+  ShadowAgainst: ShadowAgainst;
+  RulesetShadowResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['RulesetShadowResult']>;
+  RulesetShadowSuccess: ResolverTypeWrapper<Omit<RulesetShadowSuccess, 'shadow'> & { shadow: ResolversTypes['RulesetShadow'] }>;
   Study: ResolverTypeWrapper<StudyRow>;
   StudyState: StudyState;
   StudyConnection: ResolverTypeWrapper<StudyPage>;
@@ -1400,6 +1559,19 @@ export type ResolversParentTypes = {
   RulesetRollbackInput: RulesetRollbackInput;
   RulesetRollbackResult: ResolversUnionTypes<ResolversParentTypes>['RulesetRollbackResult'];
   RulesetRollbackSuccess: Omit<RulesetRollbackSuccess, 'ruleset'> & { ruleset: ResolversParentTypes['Ruleset'] };
+  RulesetShadow: ShadowRunModel;
+  ShadowReport: ShadowReportModel;
+  ShadowLeftOut: ShadowLeftOut;
+  ShadowChange: Change;
+  ShadowDestination: DestinationChange;
+  ShadowRule: RuleChange;
+  ShadowReason: ReasonChange;
+  ShadowSample: Sample;
+  RulesetShadowInput: RulesetShadowInput;
+  ShadowCandidate: ShadowCandidate;
+  RuleFileInput: RuleFileInput;
+  RulesetShadowResult: ResolversUnionTypes<ResolversParentTypes>['RulesetShadowResult'];
+  RulesetShadowSuccess: Omit<RulesetShadowSuccess, 'shadow'> & { shadow: ResolversParentTypes['RulesetShadow'] };
   Study: StudyRow;
   StudyConnection: StudyPage;
   StudyEdge: Omit<StudyEdge, 'node'> & { node: ResolversParentTypes['Study'] };
@@ -1799,6 +1971,7 @@ export type QueryResolvers<ContextType = AdminContext, ParentType extends Resolv
   rulesets?: Resolver<ResolversTypes['RulesetConnection'], ParentType, ContextType, Partial<QueryRulesetsArgs>>;
   rulesetDifference?: Resolver<Maybe<ResolversTypes['RulesetDifference']>, ParentType, ContextType, RequireFields<QueryRulesetDifferenceArgs, 'from' | 'to'>>;
   ruleExplain?: Resolver<ResolversTypes['RuleExplainResult'], ParentType, ContextType, RequireFields<QueryRuleExplainArgs, 'input'>>;
+  rulesetShadowRun?: Resolver<Maybe<ResolversTypes['RulesetShadow']>, ParentType, ContextType>;
   auditEvents?: Resolver<ResolversTypes['AuditEventConnection'], ParentType, ContextType, Partial<QueryAuditEventsArgs>>;
   tokens?: Resolver<ReadonlyArray<ResolversTypes['Token']>, ParentType, ContextType>;
   health?: Resolver<ResolversTypes['Health'], ParentType, ContextType>;
@@ -1814,6 +1987,7 @@ export type MutationResolvers<ContextType = AdminContext, ParentType extends Res
   instanceReplan?: Resolver<ResolversTypes['InstanceReplanResult'], ParentType, ContextType, RequireFields<MutationInstanceReplanArgs, 'input'>>;
   rulesetReload?: Resolver<ResolversTypes['RulesetReloadResult'], ParentType, ContextType, Partial<MutationRulesetReloadArgs>>;
   rulesetRollback?: Resolver<ResolversTypes['RulesetRollbackResult'], ParentType, ContextType, RequireFields<MutationRulesetRollbackArgs, 'input'>>;
+  rulesetShadow?: Resolver<ResolversTypes['RulesetShadowResult'], ParentType, ContextType, RequireFields<MutationRulesetShadowArgs, 'input'>>;
   tokenCreate?: Resolver<ResolversTypes['TokenCreateResult'], ParentType, ContextType, RequireFields<MutationTokenCreateArgs, 'input'>>;
   tokenRevoke?: Resolver<ResolversTypes['TokenRevokeResult'], ParentType, ContextType, RequireFields<MutationTokenRevokeArgs, 'input'>>;
 };
@@ -1916,6 +2090,78 @@ export type RulesetRollbackResultResolvers<ContextType = AdminContext, ParentTyp
 
 export type RulesetRollbackSuccessResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RulesetRollbackSuccess'] = ResolversParentTypes['RulesetRollbackSuccess']> = {
   ruleset?: Resolver<ResolversTypes['Ruleset'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type RulesetShadowResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RulesetShadow'] = ResolversParentTypes['RulesetShadow']> = {
+  state?: Resolver<ResolversTypes['ShadowState'], ParentType, ContextType>;
+  startedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  startedBy?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  candidate?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  instances?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  reason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  report?: Resolver<Maybe<ResolversTypes['ShadowReport']>, ParentType, ContextType>;
+};
+
+export type ShadowStateResolvers = EnumResolverSignature<{ RUNNING?: any, DONE?: any, FAILED?: any }, ResolversTypes['ShadowState']>;
+
+export type ShadowReportResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ShadowReport'] = ResolversParentTypes['ShadowReport']> = {
+  against?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  since?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  before?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  instances?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  studies?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  unchanged?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  leftOut?: Resolver<ResolversTypes['ShadowLeftOut'], ParentType, ContextType>;
+  destinations?: Resolver<ReadonlyArray<ResolversTypes['ShadowDestination']>, ParentType, ContextType>;
+  rules?: Resolver<ReadonlyArray<ResolversTypes['ShadowRule']>, ParentType, ContextType>;
+  held?: Resolver<ResolversTypes['ShadowChange'], ParentType, ContextType>;
+  discarded?: Resolver<ResolversTypes['ShadowChange'], ParentType, ContextType>;
+  waiting?: Resolver<ResolversTypes['ShadowChange'], ParentType, ContextType>;
+  reasons?: Resolver<ReadonlyArray<ResolversTypes['ShadowReason']>, ParentType, ContextType>;
+};
+
+export type ShadowLeftOutResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ShadowLeftOut'] = ResolversParentTypes['ShadowLeftOut']> = {
+  duplicate?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  undecided?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  requested?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  unreadable?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+};
+
+export type ShadowChangeResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ShadowChange'] = ResolversParentTypes['ShadowChange']> = {
+  before?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  after?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  more?: Resolver<ResolversTypes['ShadowSample'], ParentType, ContextType>;
+  fewer?: Resolver<ResolversTypes['ShadowSample'], ParentType, ContextType>;
+};
+
+export type ShadowDestinationResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ShadowDestination'] = ResolversParentTypes['ShadowDestination']> = {
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  change?: Resolver<ResolversTypes['ShadowChange'], ParentType, ContextType>;
+  otherEdits?: Resolver<ResolversTypes['ShadowSample'], ParentType, ContextType>;
+};
+
+export type ShadowRuleResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ShadowRule'] = ResolversParentTypes['ShadowRule']> = {
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  change?: Resolver<ResolversTypes['ShadowChange'], ParentType, ContextType>;
+};
+
+export type ShadowReasonResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ShadowReason'] = ResolversParentTypes['ShadowReason']> = {
+  reason?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  change?: Resolver<ResolversTypes['ShadowChange'], ParentType, ContextType>;
+};
+
+export type ShadowSampleResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ShadowSample'] = ResolversParentTypes['ShadowSample']> = {
+  count?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  examples?: Resolver<ReadonlyArray<ResolversTypes['Instance']>, ParentType, ContextType>;
+};
+
+export type RulesetShadowResultResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RulesetShadowResult'] = ResolversParentTypes['RulesetShadowResult']> = {
+  __resolveType: TypeResolveFn<'RulesetShadowSuccess' | 'RulesetRefused' | 'NotFound' | 'NotAllowedNow' | 'Invalid', ParentType, ContextType>;
+};
+
+export type RulesetShadowSuccessResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RulesetShadowSuccess'] = ResolversParentTypes['RulesetShadowSuccess']> = {
+  shadow?: Resolver<ResolversTypes['RulesetShadow'], ParentType, ContextType>;
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
@@ -2056,6 +2302,17 @@ export type Resolvers<ContextType = AdminContext> = {
   RuleProblem?: RuleProblemResolvers<ContextType>;
   RulesetRollbackResult?: RulesetRollbackResultResolvers<ContextType>;
   RulesetRollbackSuccess?: RulesetRollbackSuccessResolvers<ContextType>;
+  RulesetShadow?: RulesetShadowResolvers<ContextType>;
+  ShadowState?: ShadowStateResolvers;
+  ShadowReport?: ShadowReportResolvers<ContextType>;
+  ShadowLeftOut?: ShadowLeftOutResolvers<ContextType>;
+  ShadowChange?: ShadowChangeResolvers<ContextType>;
+  ShadowDestination?: ShadowDestinationResolvers<ContextType>;
+  ShadowRule?: ShadowRuleResolvers<ContextType>;
+  ShadowReason?: ShadowReasonResolvers<ContextType>;
+  ShadowSample?: ShadowSampleResolvers<ContextType>;
+  RulesetShadowResult?: RulesetShadowResultResolvers<ContextType>;
+  RulesetShadowSuccess?: RulesetShadowSuccessResolvers<ContextType>;
   Study?: StudyResolvers<ContextType>;
   StudyState?: StudyStateResolvers;
   StudyConnection?: StudyConnectionResolvers<ContextType>;

@@ -15,6 +15,7 @@ import { pageFields } from './resolvers/page.ts'
 import { query } from './resolvers/query.ts'
 import { rule, ruleset } from './resolvers/ruleset.ts'
 import { rulesetVerbs } from './resolvers/ruleset-verbs.ts'
+import { shadowDestination, shadowReason, shadowRule, shadowSample, shadowVerbs } from './resolvers/shadow.ts'
 import { tokenVerbs } from './resolvers/token-verbs.ts'
 import { scalars } from './scalars.ts'
 import { readSdl } from './sdl.ts'
@@ -33,6 +34,7 @@ type ByTypename =
   | 'RuleExplainResult'
   | 'RulesetReloadResult'
   | 'RulesetRollbackResult'
+  | 'RulesetShadowResult'
   | 'TokenCreateResult'
   | 'TokenRevokeResult'
   | 'UserError'
@@ -40,7 +42,7 @@ type ByTypename =
 const resolvers: Omit<Resolvers, ByTypename> = {
   ...scalars,
   Query: query,
-  Mutation: { ...deliveryVerbs, ...destinationVerbs, ...otherVerbs, ...rulesetVerbs, ...tokenVerbs },
+  Mutation: { ...deliveryVerbs, ...destinationVerbs, ...otherVerbs, ...rulesetVerbs, ...shadowVerbs, ...tokenVerbs },
   Study: study,
   Instance: instance,
   SopClass: sopClass,
@@ -55,6 +57,10 @@ const resolvers: Omit<Resolvers, ByTypename> = {
   ExplainedForward: explainedForward,
   ExplainedQuestion: explainedQuestion,
   ExplainedStep: explainedStep,
+  ShadowDestination: shadowDestination,
+  ShadowRule: shadowRule,
+  ShadowReason: shadowReason,
+  ShadowSample: shadowSample,
   AuditEvent: auditEvent,
   StudyConnection: pageFields(),
   InstanceConnection: pageFields(),

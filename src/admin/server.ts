@@ -8,8 +8,11 @@ import { addMetrics } from './metrics-route.ts'
 import { addPlayground } from './playground-route.ts'
 import { addProbes } from './probes.ts'
 import { buildAdminSchema } from './schema.ts'
+import { ShadowRuns } from './shadow-runs.ts'
+import type { ShadowSource } from './sources.ts'
 
-export interface AdminDeps extends Omit<AdminSources, 'stopping'> {
+export interface AdminDeps extends Omit<AdminSources, 'stopping' | 'shadows'> {
+  readonly shadows: ShadowSource
   readonly newId: NewId
   readonly metrics: Pick<MetricsRegistry, 'registry'>
 }
@@ -32,7 +35,9 @@ export interface AdminServer extends AsyncDisposable {
 /** Wires GraphQL, playground, metrics and probes onto one listener. It listens only when told to. */
 export async function createAdminServer(settings: AdminSettings, deps: AdminDeps): Promise<AdminServer> {
   const stopping = new AbortController()
-  const sources: AdminSources = { ...deps, stopping: stopping.signal }
+  const runs = new ShadowRuns(deps)
+  const shadows = { source: deps.shadows, runs }
+  const sources: AdminSources = { ...deps, shadows, stopping: stopping.signal }
   // Nothing but GraphQL has a body, and that sets its own limit.
   const { limits = {} } = settings
   const listener = createListener({ ...settings, bodyLimit: 1 }, { ...deps, limits })
@@ -47,6 +52,7 @@ export async function createAdminServer(settings: AdminSettings, deps: AdminDeps
     async [Symbol.asyncDispose]() {
       const drained = listener[Symbol.asyncDispose]()
       stopping.abort()
+      await runs[Symbol.asyncDispose]()
       await drained
       await apollo.stop()
     },

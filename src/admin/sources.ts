@@ -2,6 +2,8 @@
 import type { Instant, Milliseconds } from '../base/clock.ts'
 import type { Actor } from '../ledger/ledger.ts'
 import type { RulesetRow } from '../ledger/views.ts'
+import type { ShadowReport } from '../report/shadow-report.ts'
+import type { RuleFile } from '../rules/rule-source.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 
 /** Held equal to the GraphQL enum by a test. */
@@ -57,6 +59,25 @@ export interface RulesetOrder {
   readonly by: Actor
   /** Also when it drops a destination that is still owed something; that is held then. */
   readonly force: boolean
+}
+
+/** What is to be replayed through what. */
+export interface ShadowWish {
+  readonly files: readonly RuleFile[]
+  readonly against: 'record' | 'current'
+  readonly since: Instant
+  readonly before: Instant
+}
+
+export interface ShadowSource {
+  /** Whether these files make a ruleset, with the digest it has. */
+  check(
+    files: readonly RuleFile[],
+  ):
+    | { readonly kind: 'checked'; readonly digest: string }
+    | { readonly kind: 'refused'; readonly problems: readonly RuleMistake[] }
+  /** @throws KurirError, `aborted` by the signal */
+  run(wish: ShadowWish, signal: AbortSignal, progress: (instances: number) => void): Promise<ShadowReport>
 }
 
 export interface HealthReport {

@@ -65,6 +65,7 @@ const CALLS: Readonly<Record<string, string>> = {
   destinations: 'destinations { id }',
   ruleset: 'ruleset { id }',
   ruleExplain: 'ruleExplain(input: { facts: [] }) { __typename }',
+  rulesetShadowRun: 'rulesetShadowRun { state }',
   rulesets: 'rulesets { nodes { id } }',
   rulesetDifference: 'rulesetDifference(from: "x", to: "y") { files { name } }',
   auditEvents: 'auditEvents { nodes { id } }',
@@ -79,6 +80,7 @@ const CALLS: Readonly<Record<string, string>> = {
   instanceReplan: 'instanceReplan(input: { instanceId: "x" }) { __typename }',
   rulesetReload: 'rulesetReload { __typename }',
   rulesetRollback: 'rulesetRollback(input: { digest: "x", reason: "r" }) { __typename }',
+  rulesetShadow: 'rulesetShadow(input: { candidate: { digest: "x" }, since: "2020-01-01T00:00:00Z" }) { __typename }',
   tokenCreate: 'tokenCreate(input: { name: "x", roles: [] }) { __typename }',
   tokenRevoke: 'tokenRevoke(input: { name: "x" }) { __typename }',
 }
@@ -86,6 +88,8 @@ const CALLS: Readonly<Record<string, string>> = {
 const LOWEST: Readonly<Record<string, 'VIEWER' | 'OPERATOR' | 'ADMIN'>> = {
   auditEvents: 'ADMIN',
   rulesetReload: 'ADMIN',
+  rulesetShadow: 'ADMIN',
+  rulesetShadowRun: 'ADMIN',
   rulesetRollback: 'ADMIN',
   rulesetDifference: 'ADMIN',
   tokens: 'ADMIN',

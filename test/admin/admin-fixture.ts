@@ -10,14 +10,18 @@ import type {
   Reload,
   RulesetOrder,
   RulesetSource,
+  ShadowSource,
+  ShadowWish,
 } from '../../src/admin/sources.ts'
 import { type Clock, instant, ms, systemClock } from '../../src/base/clock.ts'
+import { KurirError } from '../../src/base/failure.ts'
 import { idsFrom } from '../../src/base/id.ts'
 import type { Log, LogFields } from '../../src/base/log.ts'
 import { Secret } from '../../src/base/secret.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts'
 import { ROLES, type Role } from '../../src/ledger/states.ts'
+import type { ShadowReport } from '../../src/report/shadow-report.ts'
 import { loadRuleset } from '../../src/rules/load-ruleset.ts'
 import type { Ruleset } from '../../src/rules/ruleset.ts'
 import { RULESET } from './admissions.ts'
@@ -104,6 +108,32 @@ class TestRulesets implements RulesetSource {
   }
 }
 
+/** A replay that ends when the test says so. */
+class TestShadows implements ShadowSource {
+  readonly wishes: ShadowWish[] = []
+  #ending = Promise.withResolvers<ShadowReport>()
+  progress: (instances: number) => void = () => undefined
+
+  check: ShadowSource['check'] = (files) => {
+    const loaded = loadRuleset(files, {})
+    if ('problems' in loaded) return { kind: 'refused', problems: loaded.problems }
+    return { kind: 'checked', digest: loaded.ruleset.digest }
+  }
+
+  async run(wish: ShadowWish, signal: AbortSignal, progress: (instances: number) => void): Promise<ShadowReport> {
+    this.wishes.push(wish)
+    this.progress = progress
+    const aborted = Promise.withResolvers<never>()
+    signal.addEventListener('abort', () => aborted.reject(new KurirError('aborted', 'transient', 'stopped')))
+    return await Promise.race([this.#ending.promise, aborted.promise])
+  }
+
+  end(report: ShadowReport): void {
+    this.#ending.resolve(report)
+    this.#ending = Promise.withResolvers()
+  }
+}
+
 class TestHealth implements HealthSource {
   now: HealthReport = {
     live: true,
@@ -129,6 +159,7 @@ export interface AdminFixture extends AsyncDisposable {
   readonly destinations: TestDestinations
   readonly rulesets: TestRulesets
   readonly health: TestHealth
+  readonly shadows: TestShadows
   readonly metrics: MetricsRegistry
   readonly log: ReadableLog
   ask(query: string, variables?: object, token?: string): Promise<Asked>
@@ -163,6 +194,7 @@ export async function startAdmin(
     destinations: new TestDestinations(),
     rulesets: new TestRulesets(),
     health: new TestHealth(),
+    shadows: new TestShadows(),
     log: new ReadableLog(),
   }
   const server = stack.use(

@@ -6,6 +6,7 @@ import { DESTINATION_STATES } from '../../src/admin/models.ts'
 import { FILE_CHANGES } from '../../src/admin/ruleset-difference.ts'
 import { buildAdminSchema } from '../../src/admin/schema.ts'
 import { readSdl } from '../../src/admin/sdl.ts'
+import { SHADOW_STATES } from '../../src/admin/shadow-runs.ts'
 import { DESTINATION_KINDS } from '../../src/admin/sources.ts'
 import * as states from '../../src/ledger/states.ts'
 import { SETTLED_BY as RULES_SETTLED_BY } from '../../src/rules/study-decision.ts'
@@ -30,6 +31,7 @@ test.each([
   ['Moment', states.MOMENTS],
   ['FileChange', FILE_CHANGES],
   ['SettledBy', SETTLED_BY],
+  ['ShadowState', SHADOW_STATES],
 ])('the enum %s is the closed set of the code', (name, values) => {
   const type = schema.getType(name)
   expect(isEnumType(type) ? type.getValues().map((value) => value.name) : []).toEqual(values)

@@ -111,3 +111,38 @@ test('what is owed to a destination that is dropped by force is held, and due ag
   await untilSettled(running)
   expect(await deliveriesOf(running)).toEqual(['first DELIVERED null'])
 })
+
+test('other rules are tried on what came, beside the running Kurir', async () => {
+  const running = await start()
+  await store(running, 1)
+  await untilSettled(running)
+  const { rulesets } = await running.ask<{ rulesets: { nodes: { texts: object[] }[] } }>(
+    '{ rulesets { nodes { texts { name text } } } }',
+  )
+  expect(rulesets.nodes[0]?.texts).toEqual([{ name: 'rules/00.yaml', text: rules('first') }])
+  const input = {
+    candidate: { files: [{ name: 'rules/00.yaml', text: rules('second') }] },
+    since: new Date(Date.now() - 3_600_000),
+  }
+  await running.ask('mutation ($input: RulesetShadowInput!) { rulesetShadow(input: $input) { __typename } }', { input })
+  const report = await shadowReport(running)
+  expect(report).toEqual({
+    instances: 1,
+    unchanged: 0,
+    destinations: expect.arrayContaining([
+      { name: 'first', change: { before: 1, after: 0 } },
+      { name: 'second', change: { before: 0, after: 1 } },
+    ]),
+  })
+  expect(await deliveriesOf(running)).toEqual(['first DELIVERED null'])
+})
+
+/** Asks until it is there; the admin can only be asked again. */
+async function shadowReport(running: RunningApp): Promise<unknown> {
+  for (;;) {
+    const { run } = await running.ask<{ run: { state: string; report: unknown } }>(
+      '{ run: rulesetShadowRun { state report { instances unchanged destinations { name change { before after } } } } }',
+    )
+    if (run.state !== 'RUNNING') return run.report
+  }
+}

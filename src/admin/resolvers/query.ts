@@ -22,6 +22,7 @@ export const query: QueryResolvers = {
   rulesets: (_root, args, { ledger }) => ledger.views.rulesets(readPage(args)),
   rulesetDifference: (_root, { from, to }, { ledger }) => rulesetDifference(ledger.views, from, to),
   ruleExplain,
+  rulesetShadowRun: (_root, _args, { shadows }) => shadows.runs.last ?? null,
   auditEvents: (_root, args, { ledger }) => ledger.views.auditEvents(auditSelection(args.filter), readPage(args)),
   tokens: (_root, _args, { ledger }) => ledger.tokens(),
   health: async (_root, _args, { health }) => await health.report(),

@@ -18,7 +18,8 @@ export const rulesetVerbs = {
   },
 } satisfies Pick<MutationResolvers, 'rulesetReload' | 'rulesetRollback'>
 
-function refused(problems: readonly RuleMistake[], rulesets: AdminContext['rulesets']) {
+/** The rules in force stay in force. */
+export function refused(problems: readonly RuleMistake[], rulesets: AdminContext['rulesets']) {
   const count = problems.length
   const message = `The rules have ${count} ${count === 1 ? 'mistake' : 'mistakes'}; those in force stay in force.`
   return { __typename: 'RulesetRefused', code: 'INVALID', message, problems, inForce: rulesets.inForce() } as const
