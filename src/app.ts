@@ -29,6 +29,7 @@ import { CallerGate } from './ingest/caller-gate.ts'
 import { createDimseDoor } from './ingest/dimse-door.ts'
 import { FolderDoor } from './ingest/folder-door.ts'
 import { addStowDoor } from './ingest/stow-door.ts'
+import { addUploadDoor } from './ingest/upload-door.ts'
 import { lockDirectory } from './ledger/sqlite/directory-lock.ts'
 import { openSqliteLedger } from './ledger/sqlite/open.ts'
 import { Planner } from './plan/planner.ts'
@@ -200,6 +201,8 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
     meter: metrics,
     bulkRoom: { folder: inData(BULK_FOLDER), newId, expectRoom: () => spool.expectRoom() },
   })
+  const uploads = { spool, ledger, clock, log, meter: metrics, newId, folder: inData(BULK_FOLDER) }
+  await addUploadDoor(integrators.server, uploads)
 
   const start = async (): Promise<OpenPorts> => {
     await recoverSpool({ store, ledger, log })
