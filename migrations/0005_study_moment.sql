@@ -127,6 +127,7 @@ CREATE TABLE `study_timer` (
 	`study` integer PRIMARY KEY NOT NULL,
 	`opened_at` integer NOT NULL,
 	`due_at` integer NOT NULL,
+	`longest_at` integer NOT NULL,
 	`settled_by` text,
 	FOREIGN KEY (`study`) REFERENCES `study`(`seq`) ON UPDATE no action ON DELETE no action,
 	CONSTRAINT "study_timer_settled_by" CHECK("study_timer"."settled_by" IN ('quiet', 'longest', 'retrieval', 'operator'))

@@ -2,7 +2,7 @@ import type { Instant } from '../base/clock.ts'
 import type { AttributeChange } from '../dicom/resolved-edit.ts'
 import type { Amendment } from '../rules/facts.ts'
 import type { InstanceId } from './ids.ts'
-import type { Actor, OperatorOutcome } from './ledger.ts'
+import type { Actor, OperatorOutcome } from './records.ts'
 
 /** A correction of an instance's attributes to be put on record. Holds patient data. */
 export interface NewAmendment {

@@ -1,9 +1,8 @@
 import type { Instant, Milliseconds } from '../base/clock.ts'
 import type { Arguments, RuleRef } from '../rules/decision.ts'
 import type { ClaimToken, ErrandId } from './ids.ts'
-import type { Actor, AttemptRecord, OperatorOutcome } from './ledger.ts'
+import type { Actor, AttemptRecord, OperatorOutcome } from './records.ts'
 import type { ObligationState } from './states.ts'
-import type { AttemptRow, Page, PageRequest } from './views.ts'
 
 /** Somebody to be told, ours until the lease ends. Its arguments hold patient data. */
 export interface ClaimedErrand {
@@ -59,9 +58,6 @@ export interface ErrandSelection {
   readonly studyInstanceUid?: string
 }
 
-/** One try at telling a service. */
-export type ErrandAttemptRow = Omit<AttemptRow, 'delivery'> & { readonly errand: ErrandId }
-
 /** Telling services, durably. Errands to destinations follow their deliveries. */
 export interface ErrandVerbs {
   claimErrands(limit: number, lease: Milliseconds): Promise<readonly ClaimedErrand[]>
@@ -71,11 +67,4 @@ export interface ErrandVerbs {
   nextErrandAt(): Promise<Instant | undefined>
   /** FULL. Tries one again now, whatever it waits for. From any state but DELIVERED; only of those that tell a service. */
   errandRetry(errand: ErrandId, by: Actor): Promise<OperatorOutcome<ErrandId>>
-}
-
-export interface ErrandViews {
-  errand(id: ErrandId): Promise<ErrandRow | undefined>
-  /** Newest first. */
-  errands(selection: ErrandSelection, page: PageRequest): Promise<Page<ErrandRow>>
-  errandAttempts(errand: ErrandId, page: PageRequest): Promise<Page<ErrandAttemptRow>>
 }

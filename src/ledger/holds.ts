@@ -1,7 +1,6 @@
 import type { NewAmendment } from './amendments.ts'
 import type { InstanceId, ObligationId } from './ids.ts'
-import type { Actor, OperatorOutcome } from './ledger.ts'
-import type { ObligationRow, Page, PageRequest } from './views.ts'
+import type { Actor, OperatorOutcome } from './records.ts'
 
 /** What a person does with what is held, and what a new ruleset does with it. */
 export interface HoldVerbs {
@@ -23,9 +22,4 @@ export interface HoldVerbs {
    * instances and rounds. Resolves with how many; 0 when nothing is left.
    */
   decideAnew(rulesetDigest: string, limit: number): Promise<number>
-}
-
-export interface HoldViews {
-  /** What waits for a person, oldest last. A study held for one reason is one row. */
-  held(page: PageRequest): Promise<Page<ObligationRow>>
 }

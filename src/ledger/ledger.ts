@@ -2,20 +2,32 @@ import type { Instant, Milliseconds } from '../base/clock.ts'
 import type { FailureCode } from '../base/failure.ts'
 import type { Secret } from '../base/secret.ts'
 import type { Wakes } from '../base/wake.ts'
-import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
-import type { RuleRef } from '../rules/decision.ts'
+import type { ResolvedEdit } from '../dicom/resolved-edit.ts'
+import type { AmendmentVerbs } from './amendments.ts'
 import type { BlobRef } from './blob-ref.ts'
+import type { PlanEntry, PlanOutcome, Unplanned } from './deciding.ts'
+import type { ErrandVerbs } from './errands.ts'
+import type { HoldVerbs } from './holds.ts'
 import type { ClaimToken, DeliveryId, InstanceId } from './ids.ts'
+import type { QuestionVerbs } from './questions.ts'
 import type {
+  Actor,
+  AttemptRecord,
   DeliverySelection,
   InstanceIdentity,
+  OperatorOutcome,
   Reception,
   RulesetFile,
   RulesetPin,
   RulesetSummary,
 } from './records.ts'
-import type { AttemptOutcome, DeliveryState, Role } from './states.ts'
+import type { RoundVerbs } from './rounds.ts'
+import type { DeliveryState, Role } from './states.ts'
 import type { LedgerViews } from './views.ts'
+
+// The port speaks of these.
+export type { NewObligation, PlanEntry, PlanOutcome, Unplanned } from './deciding.ts'
+export type { Actor, AttemptRecord, OperatorOutcome, RulesetFile } from './records.ts'
 
 /** One instance to take into the books. */
 export interface Admission {
@@ -37,51 +49,6 @@ export interface Admitted {
    */
   readonly earlier: { readonly id: InstanceId; readonly bytes: 'same' | 'changed' } | null
 }
-
-/** An instance that waits for a decision. */
-export interface Unplanned {
-  readonly id: InstanceId
-  /** What `plan` must be called with; a decision on an older version is refused. */
-  readonly version: number
-  readonly blob: BlobRef
-  readonly reception: Reception
-  readonly identity: InstanceIdentity
-  readonly header: Uint8Array
-}
-
-/** What a decision makes us owe, as the planner hands it over. */
-export type NewObligation =
-  | {
-      readonly kind: 'DELIVER'
-      readonly destination: string
-      readonly rules: readonly RuleRef[]
-      readonly edits: readonly ResolvedEdit[]
-      readonly changes: readonly AttributeChange[]
-      readonly editVersion: number
-      /** The SOP Instance UID under which it leaves. */
-      readonly outgoingUid: string
-      readonly urgent: boolean
-      /** A delivery that must not leave yet: the reason, else null. */
-      readonly held: string | null
-    }
-  | { readonly kind: 'HOLD'; readonly rule: RuleRef | null; readonly reason: string }
-  | { readonly kind: 'DISCARD'; readonly rule: RuleRef | null; readonly reason: string }
-
-export interface PlanEntry {
-  readonly instance: InstanceId
-  readonly expectedVersion: number
-  readonly rulesetDigest: string
-  readonly obligations: readonly NewObligation[]
-}
-
-/**
- * `planned` with the deliveries that were made. `duplicate`: identical bytes from the same calling AE are still on their
- * way (or came within the window), so this one is discarded under that name. `superseded`: somebody else decided.
- */
-export type PlanOutcome =
-  | { readonly kind: 'planned'; readonly deliveries: readonly DeliveryId[] }
-  | { readonly kind: 'duplicate'; readonly of: InstanceId }
-  | { readonly kind: 'superseded' }
 
 /** A delivery that is ours to send until the lease ends. */
 export interface ClaimedDelivery {
@@ -107,17 +74,6 @@ export interface ClaimedDelivery {
   readonly plannedAt: Instant
 }
 
-/** One try, as it goes on record. */
-export interface AttemptRecord {
-  readonly startedAt: Instant
-  readonly took: Milliseconds
-  readonly outcome: AttemptOutcome
-  /** `0xA700`, `503`; null when no answer came. */
-  readonly status: string | null
-  /** Low-cardinality reason: `association-rejected`, `out-of-resources`, `timeout` … */
-  readonly reason: string | null
-}
-
 export interface Settlement {
   readonly delivery: DeliveryId
   readonly token: ClaimToken
@@ -137,16 +93,6 @@ export type SettleOutcome = 'applied' | 'superseded'
 export interface GivenBack {
   readonly delivery: DeliveryId
   readonly token: ClaimToken
-}
-
-export type OperatorOutcome<T> =
-  | { readonly kind: 'ok'; readonly value: T }
-  | { readonly kind: 'not-found' }
-  | { readonly kind: 'not-allowed-now'; readonly state: string }
-
-/** Who did something, for the audit: an operator's token by name, or a part of Kurir. */
-export interface Actor {
-  readonly name: string
 }
 
 export interface TokenGrant {
@@ -201,10 +147,13 @@ export interface LedgerCounts {
  * and out. A verb marked FULL resolves only when what it wrote would survive a power cut; the others ride on the next FULL
  * commit, and repeating them after a crash is harmless. Every verb rejects with KurirError `ledger-closed` after disposal.
  */
-export interface Ledger extends AsyncDisposable {
+export interface Ledger extends AsyncDisposable, AmendmentVerbs, HoldVerbs, QuestionVerbs, RoundVerbs, ErrandVerbs {
   /** The ledger owns time: due times are compared with this. */
   now(): Instant
-  /** Topics: `plan` (something to decide), `deliver:<destination>` (something became due), `destination:<name>`. After commit. */
+  /**
+   * Topics: `plan` (something to decide), `study` (a moment is set or a round to be decided), `question`, `errand`,
+   * `deliver:<destination>` (something became due), `destination:<name>`. After commit.
+   */
   readonly wakes: Wakes
   readonly views: LedgerViews
   counts(): LedgerCounts

@@ -2,7 +2,7 @@ import type { Instant, Milliseconds } from '../base/clock.ts'
 import type { Arguments } from '../rules/decision.ts'
 import type { Answer } from '../rules/facts.ts'
 import type { ClaimToken, InstanceId } from './ids.ts'
-import type { Actor, OperatorOutcome } from './ledger.ts'
+import type { Actor, OperatorOutcome } from './records.ts'
 
 /** A question to a service as a decision puts it. Its arguments hold patient data. */
 export interface NewQuestion {

@@ -1,5 +1,5 @@
-import type { Instant } from '../base/clock.ts'
-import type { DeliveryState, Door, Moment } from './states.ts'
+import type { Instant, Milliseconds } from '../base/clock.ts'
+import type { AttemptOutcome, DeliveryState, Door, Moment } from './states.ts'
 
 /** How an instance came in. */
 export interface Reception {
@@ -76,4 +76,31 @@ export interface DeliverySelection {
   readonly rule?: string
   readonly plannedAfter?: Instant
   readonly plannedBefore?: Instant
+}
+
+/** One try, as it goes on record. */
+export interface AttemptRecord {
+  readonly startedAt: Instant
+  readonly took: Milliseconds
+  readonly outcome: AttemptOutcome
+  /** `0xA700`, `503`; null when no answer came. */
+  readonly status: string | null
+  /** Low-cardinality reason: `association-rejected`, `out-of-resources`, `timeout` … */
+  readonly reason: string | null
+}
+
+export type OperatorOutcome<T> =
+  | { readonly kind: 'ok'; readonly value: T }
+  | { readonly kind: 'not-found' }
+  | { readonly kind: 'not-allowed-now'; readonly state: string }
+
+/** Who did something, for the audit: an operator's token by name, or a part of Kurir. */
+export interface Actor {
+  readonly name: string
+}
+
+/** When a study's moment comes. */
+export interface MomentPolicy {
+  readonly quiet: Milliseconds
+  readonly longest: Milliseconds
 }

@@ -1,14 +1,9 @@
-import type { Instant, Milliseconds } from '../base/clock.ts'
+import type { Instant } from '../base/clock.ts'
 import type { Arguments, RuleRef } from '../rules/decision.ts'
 import type { SettledBy } from '../rules/study-decision.ts'
+import type { NewObligation, RestingAnswer, Unplanned } from './deciding.ts'
 import type { InstanceId, RoundId } from './ids.ts'
-import type { Actor, NewObligation, OperatorOutcome, Unplanned } from './ledger.ts'
-
-/** When a study's moment comes. */
-export interface MomentPolicy {
-  readonly quiet: Milliseconds
-  readonly longest: Milliseconds
-}
+import type { Actor, MomentPolicy, OperatorOutcome } from './records.ts'
 
 export interface DueStudy {
   readonly studyInstanceUid: string
@@ -66,6 +61,10 @@ export interface RoundPart {
     /** Whether an answer is awaited. */
     readonly waits: boolean
   } | null
+  /** What each destination is told beside the instances. Holds patient data. */
+  readonly given: Readonly<Record<string, Arguments>>
+  /** The answers it rests on; when the study rests on others by now, the decision is refused. */
+  readonly rests: readonly RestingAnswer[]
 }
 
 /** Study moments: timers, rounds, and what rounds make us owe (RULES.md semantics 2 and 11). */

@@ -1,8 +1,10 @@
 import type { Instant, Milliseconds } from '../base/clock.ts'
 import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import type { RuleRef } from '../rules/decision.ts'
+import type { AmendmentViews } from './amendments.ts'
 import type { BlobRef } from './blob-ref.ts'
-import type { AttemptId, DeliveryId, InstanceId, ObligationId } from './ids.ts'
+import type { ErrandRow, ErrandSelection } from './errands.ts'
+import type { AttemptId, DeliveryId, ErrandId, InstanceId, ObligationId } from './ids.ts'
 import type {
   DeliverySelection,
   DestinationCondition,
@@ -68,11 +70,17 @@ export interface ObligationRow {
   readonly reason: string | null
   readonly until: Instant | null
   readonly delivery: DeliveryId | null
+  /** Of which study moment; null for the instance moment. */
+  readonly round: number | null
+  /** How many of the study it stands for beside itself. */
+  readonly others: number
 }
 
 export interface DeliveryRow {
   readonly id: DeliveryId
   readonly instance: InstanceId
+  /** Of which study moment; null for the instance moment. */
+  readonly errand: ErrandId | null
   readonly destination: string
   readonly sentTo: string | null
   readonly state: DeliveryState
@@ -196,8 +204,23 @@ export type ObligationCounts = Readonly<Record<ObligationState, number>> & {
   readonly undecided: number
 }
 
+/** One try at telling a service. */
+export type ErrandAttemptRow = Omit<AttemptRow, 'delivery'> & { readonly errand: ErrandId }
+
+export interface HoldViews {
+  /** What waits for a person, oldest last. A study held for one reason is one row. */
+  held(page: PageRequest): Promise<Page<ObligationRow>>
+}
+
+export interface ErrandViews {
+  errand(id: ErrandId): Promise<ErrandRow | undefined>
+  /** Newest first. */
+  errands(selection: ErrandSelection, page: PageRequest): Promise<Page<ErrandRow>>
+  errandAttempts(errand: ErrandId, page: PageRequest): Promise<Page<ErrandAttemptRow>>
+}
+
 /** The reading half of the ledger. Never waits for the writer; may be one commit behind it. */
-export interface LedgerViews {
+export interface LedgerViews extends AmendmentViews, HoldViews, ErrandViews {
   study(studyInstanceUid: string): Promise<StudyRow | undefined>
   studies(selection: StudySelection, page: PageRequest): Promise<Page<StudyRow>>
   instance(id: InstanceId): Promise<InstanceRow | undefined>
@@ -208,7 +231,11 @@ export interface LedgerViews {
   obligation(id: ObligationId): Promise<ObligationRow | undefined>
   delivery(id: DeliveryId): Promise<DeliveryRow | undefined>
   deliveries(
-    selection: DeliverySelection & { readonly instance?: InstanceId; readonly studyInstanceUid?: string },
+    selection: DeliverySelection & {
+      readonly instance?: InstanceId
+      readonly studyInstanceUid?: string
+      readonly errand?: ErrandId
+    },
     page: PageRequest,
   ): Promise<Page<DeliveryRow>>
   /** Up to `cap`; undefined above it. */

@@ -76,6 +76,7 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
       expect(rows[0]).toEqual({
         id: first.id,
         version: 1,
+        amendments: [],
         blob,
         reception,
         identity,

@@ -2,25 +2,39 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { instant, ms } from '../../src/base/clock.ts'
 import type { InstanceId } from '../../src/ledger/ids.ts'
 import * as admit from '../../src/ledger/sqlite/admit-verbs.ts'
+import * as amend from '../../src/ledger/sqlite/amend-verbs.ts'
+import * as answers from '../../src/ledger/sqlite/answer-keeping.ts'
 import * as audit from '../../src/ledger/sqlite/audit-log.ts'
 import * as claim from '../../src/ledger/sqlite/claim-verbs.ts'
+import * as anew from '../../src/ledger/sqlite/decide-anew.ts'
 import * as planning from '../../src/ledger/sqlite/delivery-planning.ts'
 import { deliverySources } from '../../src/ledger/sqlite/delivery-sources.ts'
 import * as destination from '../../src/ledger/sqlite/destination-verbs.ts'
+import * as errandMaking from '../../src/ledger/sqlite/errand-making.ts'
+import * as errands from '../../src/ledger/sqlite/errand-verbs.ts'
 import * as gone from '../../src/ledger/sqlite/gone-verbs.ts'
+import * as holds from '../../src/ledger/sqlite/hold-verbs.ts'
 import * as state from '../../src/ledger/sqlite/instance-state.ts'
 import * as keep from '../../src/ledger/sqlite/keep-verbs.ts'
 import * as operator from '../../src/ledger/sqlite/operator-verbs.ts'
+import * as owing from '../../src/ledger/sqlite/owing.ts'
 import { rangeSql, type Source } from '../../src/ledger/sqlite/paging.ts'
 import * as plan from '../../src/ledger/sqlite/plan-verbs.ts'
+import * as questions from '../../src/ledger/sqlite/question-verbs.ts'
+import * as readAmendments from '../../src/ledger/sqlite/read-amendments.ts'
 import * as deliveries from '../../src/ledger/sqlite/read-deliveries.ts'
+import * as readErrands from '../../src/ledger/sqlite/read-errands.ts'
 import * as instances from '../../src/ledger/sqlite/read-instances.ts'
 import * as readKeep from '../../src/ledger/sqlite/read-keep.ts'
 import * as past from '../../src/ledger/sqlite/read-past.ts'
+import * as readQuestions from '../../src/ledger/sqlite/read-questions.ts'
+import * as readRounds from '../../src/ledger/sqlite/read-rounds.ts'
 import * as rulesets from '../../src/ledger/sqlite/read-rulesets.ts'
 import * as work from '../../src/ledger/sqlite/read-work.ts'
+import * as rounds from '../../src/ledger/sqlite/round-verbs.ts'
 import * as ruleset from '../../src/ledger/sqlite/ruleset-verbs.ts'
 import * as settle from '../../src/ledger/sqlite/settle-verbs.ts'
+import * as studyTimer from '../../src/ledger/sqlite/study-timer.ts'
 import * as time from '../../src/ledger/sqlite/time-mark.ts'
 import { fillMillion, MILLION } from './million-rows.ts'
 import { type OpenedWriter, openWriterHere } from './open-writer.ts'
@@ -28,8 +42,10 @@ import { admission, forward, tried } from './sample.ts'
 
 const MODULES = { admit, audit, claim, planning, destination, state, keep, operator, plan, gone, ruleset }
 const READERS = { deliveries, instances, rulesets, readKeep, past, work, settle, time }
+const MOMENTS = { amend, anew, answers, errandMaking, errands, holds, owing, questions, rounds, studyTimer }
+const MOMENT_READERS = { readAmendments, readErrands, readQuestions, readRounds }
 // `…_SELECT` is the beginning of a page's text, looked at below with its order.
-const STATEMENTS = Object.values({ ...MODULES, ...READERS }).flatMap((module) =>
+const STATEMENTS = Object.values({ ...MODULES, ...READERS, ...MOMENTS, ...MOMENT_READERS }).flatMap((module) =>
   Object.entries(module).flatMap(([name, value]) => {
     if (name.endsWith('_SELECT')) return []
     const texts: readonly unknown[] = Array.isArray(value) ? value : [value]
@@ -41,7 +57,7 @@ const STATEMENTS = Object.values({ ...MODULES, ...READERS }).flatMap((module) =>
 
 /** Tables that grow with what is routed. The others have a row a destination, a token, a ruleset … */
 const BIG =
-  /^SCAN (?:(instance|i|delivery|d|obligation|o|attempt|a|audit_event|e|study|s|instance_header|h|delivery_content|c|delivery_rule|r)\b)/
+  /^SCAN (?:(instance|i|delivery|d|obligation|o|attempt|a|audit_event|e|study|s|instance_header|h|delivery_content|c|delivery_rule|r|amendment|study_round|round_member|m|errand|errand_attempt|study_answer)\b)/
 
 let opened: OpenedWriter
 beforeAll(async () => {
@@ -67,6 +83,7 @@ describe('at a million deliveries', () => {
     expect(explain(sql).filter((step) => BIG.test(step))).toEqual([])
   })
 
+  const { errandSources } = readErrands
   test.each<[string, Source]>([
     ['studies', instances.studySource({})],
     ['studies by accession number', instances.studySource({ accessionNumber: 'A1' })],
@@ -76,6 +93,13 @@ describe('at a million deliveries', () => {
     ['instances by state', instances.instanceSource({ state: 'HELD' })],
     ['instances by caller', instances.instanceSource({ callingAe: 'CT1', receivedAfter: instant(5) })],
     ['instances by SOP class', instances.instanceSource({ sopClassUid: '1.2.3' })],
+    ['what is held', deliveries.HELD_SOURCE],
+    ...errandSources({}).map((source): [string, Source] => ['errands', source]),
+    ...errandSources({ states: ['FAILED', 'WAITING'] }).map((source): [string, Source] => ['errands by state', source]),
+    ...errandSources({ studyInstanceUid: '2.25.7.3' }).map((source): [string, Source] => [
+      'errands of a study',
+      source,
+    ]),
     ['audit events', readKeep.auditSource({})],
     ['audit events of a subject', readKeep.auditSource({ subjectId: 'i1' })],
     ['audit events by name', readKeep.auditSource({ event: 'Decision Made', after: instant(5) })],

@@ -2,9 +2,10 @@ import { expect, test } from '@jest/globals'
 import { is } from 'drizzle-orm'
 import { getTableConfig, SQLiteTable } from 'drizzle-orm/sqlite-core'
 import * as schema from '../../src/ledger/sqlite/schema.ts'
+import * as moments from '../../src/ledger/sqlite/schema-moments.ts'
 import { openWriterHere } from './open-writer.ts'
 
-const TABLES = Object.values(schema).flatMap((each) => (is(each, SQLiteTable) ? [each] : []))
+const TABLES = Object.values({ ...schema, ...moments }).flatMap((each) => (is(each, SQLiteTable) ? [each] : []))
 
 test('the migrations make what the schema says: every table, column, index and check', async () => {
   using opened = await openWriterHere()

@@ -156,7 +156,7 @@ describe('what the schema refuses', () => {
     return () =>
       opened.db
         .prepare(DELIVERY_INSERT)
-        .run(id, instance, study, destination, round, node, state, null, 0, '2.25.1', Buffer.alloc(32), 1, 1)
+        .run(id, instance, study, destination, round, node, state, null, 0, '2.25.1', Buffer.alloc(32), 1, 1, null)
   }
 
   test('the same instance to the same destination in the same round, twice', () => {

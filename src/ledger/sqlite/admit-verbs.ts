@@ -33,6 +33,8 @@ export const DUPLICATE_STANDS_ALONE = `UPDATE obligation SET state = 'CANCELLED'
   WHERE instance = ? AND kind = 'DISCARD' AND reason = 'duplicate'`
 export const WITHDRAW = [
   `DELETE FROM obligation WHERE instance = ?`,
+  `DELETE FROM amendment WHERE instance = ?`,
+  `DELETE FROM round_member WHERE instance = ?`,
   `DELETE FROM attempt WHERE delivery IN (SELECT seq FROM delivery WHERE instance = ?)`,
   `DELETE FROM delivery_rule WHERE delivery IN (SELECT seq FROM delivery WHERE instance = ?)`,
   `DELETE FROM delivery_content WHERE delivery IN (SELECT seq FROM delivery WHERE instance = ?)`,

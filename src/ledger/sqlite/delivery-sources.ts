@@ -1,4 +1,4 @@
-import type { InstanceId } from '../ids.ts'
+import type { ErrandId, InstanceId } from '../ids.ts'
 import type { DeliverySelection } from '../records.ts'
 import { DELIVERY_STATES } from '../states.ts'
 import type { Connection } from './connection.ts'
@@ -9,6 +9,7 @@ export const TALLIED = `SELECT destination, state FROM delivery_tally WHERE n > 
 export type DeliveryListSelection = DeliverySelection & {
   readonly instance?: InstanceId
   readonly studyInstanceUid?: string
+  readonly errand?: ErrandId
 }
 
 interface Condition {
@@ -47,6 +48,13 @@ export function deliverySources(
     if (instance !== undefined) {
       const of = { where: ['d.instance = (SELECT seq FROM instance WHERE id = ?)'], params: [instance] }
       return [source(select, of, studyFilter(studyInstanceUid), ...filters)]
+    }
+    if (selection.errand !== undefined) {
+      const of = { where: ['d.errand = (SELECT seq FROM errand WHERE id = ?)'], params: [selection.errand] }
+      return DELIVERY_STATES.map((state) => {
+        const inState = { where: ['d.errand IS NOT NULL', 'd.state = ?'], params: [state] }
+        return source(select, of, inState, ...filters)
+      })
     }
     if (studyInstanceUid !== undefined) return [source(select, studyFilter(studyInstanceUid), ...filters)]
     if (destination !== undefined || states !== undefined) {

@@ -1,4 +1,4 @@
-import type { InstanceState, ObligationState } from '../states.ts'
+import type { DeliveryState, InstanceState, ObligationState } from '../states.ts'
 import type { Connection } from './connection.ts'
 
 export const OBLIGATION_STATES_OF = `SELECT DISTINCT state FROM obligation WHERE instance = ?`
@@ -22,5 +22,17 @@ export function instanceStates(db: Connection): (instance: number, undecided?: b
   return (instance, undecided = false) => {
     const state = instanceStateOf(owed.all(instance), undecided)
     set.run(state, instance, state)
+  }
+}
+
+/** What a delivery's state means for the obligation it is. */
+export function obligationStateOf(state: DeliveryState): ObligationState {
+  switch (state) {
+    case 'READY':
+    case 'SENDING':
+    case 'AWAITING_COMMITMENT':
+      return 'PENDING'
+    default:
+      return state
   }
 }

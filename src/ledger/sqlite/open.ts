@@ -5,7 +5,12 @@ import type { Clock, Instant } from '../../base/clock.ts'
 import { type Milliseconds, ms } from '../../base/clock.ts'
 import type { Secret } from '../../base/secret.ts'
 import { Wakes } from '../../base/wake.ts'
+import type { AmendmentVerbs } from '../amendments.ts'
+import type { ErrandVerbs } from '../errands.ts'
+import type { HoldVerbs } from '../holds.ts'
 import type { Admission, Ledger, LedgerCounts } from '../ledger.ts'
+import type { QuestionVerbs } from '../questions.ts'
+import type { RoundVerbs } from '../rounds.ts'
 import type { LedgerViews } from '../views.ts'
 import { SIGNALS } from './gather.ts'
 import { ledgerTime } from './ledger-time.ts'
@@ -158,8 +163,7 @@ interface ProxyParts {
 /** The port, verb by verb: straight lines to one thread or the other. */
 function proxy({ writer, reader, wakes, now, signals, counts }: ProxyParts): Ledger {
   // What comes back over a line is what the verb of that name answered: the one place where that is said.
-  const write = <Name extends WriterVerb>(name: Name, ...args: Parameters<WriterVerbs[Name]>) =>
-    writer.call(name, args) as Promise<ReturnType<WriterVerbs[Name]>>
+  const write: Write = (name, ...args) => writer.call(name, args) as Promise<ReturnType<WriterVerbs[typeof name]>>
   const read = readThrough(reader)
 
   return {
@@ -198,6 +202,7 @@ function proxy({ writer, reader, wakes, now, signals, counts }: ProxyParts): Led
     instanceReplan: (instance, by) => write('instanceReplan', instance, by),
     deliveriesHoldGone: (destination, limit) => write('deliveriesHoldGone', destination, limit),
     deliveriesReleaseGone: (destination, limit) => write('deliveriesReleaseGone', destination, limit),
+    ...momentVerbs(write, read, now),
     rulesetInForce: (ruleset) => write('rulesetInForce', ruleset),
     lastRuleset: () => read('lastRuleset'),
     tokenCreate: (token, grant, by) => write('tokenCreate', digestOf(token), grant, by),
@@ -230,6 +235,45 @@ type Read = <Name extends ReaderVerb>(
   ...args: Parameters<ReaderVerbs[Name]>
 ) => Promise<ReturnType<ReaderVerbs[Name]>>
 
+type Write = <Name extends WriterVerb>(
+  name: Name,
+  ...args: Parameters<WriterVerbs[Name]>
+) => Promise<ReturnType<WriterVerbs[Name]>>
+
+/** The verbs of corrections, holds, questions, study moments and errands. */
+function momentVerbs(
+  write: Write,
+  read: Read,
+  now: () => Instant,
+): AmendmentVerbs & HoldVerbs & QuestionVerbs & RoundVerbs & ErrandVerbs {
+  return {
+    instanceAmend: (instance, amendment, by) => write('instanceAmend', instance, amendment, by),
+    holdRelease: (obligation, reason, by, amendment) => write('holdRelease', obligation, reason, by, amendment),
+    holdDiscard: (obligation, reason, by) => write('holdDiscard', obligation, reason, by),
+    decideAnew: (rulesetDigest, limit) => write('decideAnew', rulesetDigest, limit),
+    claimQuestions: (limit, lease) => write('claimQuestions', limit, lease),
+    settleQuestion: (key, token, outcome) => write('settleQuestion', key, token, outcome),
+    questionsDue: (service) => write('questionsDue', service),
+    waitsExpired: (limit) => write('waitsExpired', limit),
+    nextQuestionAt: () => read('nextQuestionAt'),
+    answers: (asked) => read('answers', asked, now()),
+    studyAskAgain: (study, by) => write('studyAskAgain', study, by),
+    dueStudies: (limit) => read('dueStudies', limit, now()),
+    nextStudyAt: () => read('nextStudyAt'),
+    studiesStirred: (studies, policy) => write('studiesStirred', studies, policy),
+    openRound: (study, settledBy) => write('openRound', study, settledBy),
+    openRounds: (limit) => read('openRounds', limit),
+    roundMembers: (round, limit, after) => read('roundMembers', round, limit, after),
+    planRound: (part) => write('planRound', part),
+    studySettle: (study, by) => write('studySettle', study, by),
+    claimErrands: (limit, lease) => write('claimErrands', limit, lease),
+    settleErrand: (settlement) => write('settleErrand', settlement),
+    errandsDue: (service) => write('errandsDue', service),
+    nextErrandAt: () => read('nextErrandAt'),
+    errandRetry: (errand, by) => write('errandRetry', errand, by),
+  }
+}
+
 /** What comes back over a line is what the verb of that name answered. */
 function readThrough(reader: WorkerLine): Read {
   return (name, ...args) => reader.call(name, args) as Promise<ReturnType<ReaderVerbs[typeof name]>>
@@ -251,6 +295,11 @@ function viewsOver(read: Read, now: () => Instant): LedgerViews {
     attempt: (id) => read('attempt', id),
     auditEvents: (selection, page) => read('auditEvents', selection, page),
     auditEvent: (node, sequence) => read('auditEvent', node, sequence),
+    amendments: (instance) => read('amendments', instance),
+    held: (page) => read('held', page),
+    errand: (id) => read('errand', id),
+    errands: (selection, page) => read('errands', selection, page),
+    errandAttempts: (errand, page) => read('errandAttempts', errand, page),
     pastDecisions: (span, limit, after) => read('pastDecisions', span, limit, after),
     ruleset: (digest) => read('ruleset', digest),
     rulesets: (page) => read('rulesets', page),

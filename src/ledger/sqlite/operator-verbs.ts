@@ -3,12 +3,13 @@ import type { OperatorOutcome } from '../ledger.ts'
 import type { DeliverySelection } from '../records.ts'
 import type { DeliveryState, InstanceState } from '../states.ts'
 import { deliverySelecting } from './delivery-selecting.ts'
+import { errandsOfRounds } from './errand-making.ts'
 import { instanceStates } from './instance-state.ts'
 import type { WriterVerbs } from './protocol.ts'
 import { OBLIGATION_FOLLOWS } from './settle-verbs.ts'
 import type { WriteContext } from './write-context.ts'
 
-export const DELIVERY_BY_ID = `SELECT d.seq, d.id, d.instance, d.destination, d.state, i.spooled FROM delivery d
+export const DELIVERY_BY_ID = `SELECT d.seq, d.id, d.instance, d.study, d.errand, d.destination, d.state, i.spooled FROM delivery d
   JOIN instance i ON i.seq = d.instance WHERE d.id = ?`
 export const RETRY = `UPDATE delivery SET state = 'READY', reason = NULL, next_attempt_at = ?, settled_at = NULL,
   sent_sha256 = CASE WHEN state = 'HELD' THEN NULL ELSE sent_sha256 END WHERE seq = ?`
@@ -17,7 +18,7 @@ export const CANCEL = `UPDATE delivery SET state = 'CANCELLED', reason = ?, next
 export const INSTANCE_TO_REPLAN = `SELECT i.seq, i.state, i.undecided, i.spooled, h.instance IS NOT NULL AS readable
   FROM instance i LEFT JOIN instance_header h ON h.instance = i.seq WHERE i.id = ?`
 export const OBLIGATIONS_FORGET = `UPDATE obligation SET state = 'CANCELLED', reason = 'asked anew'
-  WHERE instance = ? AND delivery IS NULL AND state IN ('HELD', 'WAITING')`
+  WHERE instance = ? AND delivery IS NULL AND study_round IS NULL AND state IN ('HELD', 'WAITING')`
 export const INSTANCE_REPLAN = `UPDATE instance SET undecided = 1, version = version + 1, round = round + 1,
   duplicate_of = NULL WHERE seq = ?`
 
@@ -25,6 +26,8 @@ interface DeliveryAt {
   readonly seq: number
   readonly id: string
   readonly instance: number
+  readonly study: number | null
+  readonly errand: number | null
   readonly destination: string
   readonly state: DeliveryState
   readonly spooled: number
@@ -60,6 +63,7 @@ export function operatorVerbs(context: WriteContext): Pick<WriterVerbs, Operator
   const follow = db.prepare(OBLIGATION_FOLLOWS)
   const refreshState = instanceStates(db)
   const select = deliverySelecting(db)
+  const errands = errandsOfRounds(context)
 
   function audit(
     event: 'Delivery Retried' | 'Delivery Cancelled',
@@ -75,6 +79,7 @@ export function operatorVerbs(context: WriteContext): Pick<WriterVerbs, Operator
     retry.run(context.at(), row.seq)
     follow.run('PENDING', null, row.seq)
     refreshState(row.instance)
+    if (row.errand !== null) errands.refresh(row.errand)
     audit('Delivery Retried', actor, row)
     context.wake(`deliver:${row.destination}`)
   }
@@ -107,6 +112,8 @@ export function operatorVerbs(context: WriteContext): Pick<WriterVerbs, Operator
       cancel.run(reason, context.at(), row.seq)
       follow.run('CANCELLED', reason, row.seq)
       refreshState(row.instance)
+      if (row.errand !== null) errands.refresh(row.errand)
+      if (row.study !== null) errands.studyMoved(row.study)
       audit('Delivery Cancelled', by.name, row, reason)
       return { kind: 'ok', value: id }
     },

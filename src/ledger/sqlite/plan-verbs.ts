@@ -1,9 +1,12 @@
-import type { RuleRef } from '../../rules/decision.ts'
 import type { DeliveryId, InstanceId } from '../ids.ts'
 import type { NewObligation, PlanEntry, PlanOutcome } from '../ledger.ts'
+import { answersOf } from './answer-keeping.ts'
+import { decidingAnew } from './decide-anew.ts'
 import { type DeliveryToPlan, deliveryPlanning } from './delivery-planning.ts'
 import { instanceStates } from './instance-state.ts'
+import { owing } from './owing.ts'
 import type { WriterVerbs } from './protocol.ts'
+import { studyTimers } from './study-timer.ts'
 import type { WriteContext } from './write-context.ts'
 
 export const INSTANCE_TO_PLAN = `SELECT seq, study, sha256, sop_instance_uid, calling_ae, received_at, undecided, version,
@@ -14,8 +17,6 @@ export const INSTANCE_TWINS = `SELECT seq, id, received_at FROM instance
   WHERE sop_instance_uid = ? AND sha256 = ? AND calling_ae IS ? AND seq <> ? AND duplicate_of IS NULL AND undecided = 0
   ORDER BY seq DESC LIMIT 8`
 export const TWIN_DELIVERIES = `SELECT state, count(*) AS n FROM delivery WHERE instance = ? GROUP BY state`
-export const OBLIGATION_INSERT = `INSERT INTO obligation
-  (id, instance, kind, state, rule, reason, ruleset_digest, made_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 
 interface Planned {
   readonly seq: number
@@ -33,42 +34,56 @@ interface Twin {
   readonly id: InstanceId
   readonly received_at: number
 }
+interface Owed {
+  readonly outcome: PlanOutcome
+  /** An answer that it waits for came meanwhile: it is decided again at once. */
+  readonly answered: boolean
+}
 
 /** Turning a decision into what is owed. */
 export function planVerbs(context: WriteContext, duplicateWindowMs: number): Pick<WriterVerbs, 'plan'> {
   const { db } = context
   const find = db.prepare<[string], Planned>(INSTANCE_TO_PLAN)
   const planned = db.prepare<[number | null, number]>(INSTANCE_PLANNED)
-  const insert = db.prepare(OBLIGATION_INSERT)
   const refreshState = instanceStates(db)
   const twinOf = twins(context, duplicateWindowMs)
   const planDelivery = deliveryPlanning(context)
+  const owe = owing(context)
+  const anew = decidingAnew(context)
+  const answers = answersOf(context)
+  const timers = studyTimers(context)
 
-  function owe(seq: number, kind: 'HOLD' | 'DISCARD', rule: RuleRef | null, reason: string, digest: string): void {
-    const state = kind === 'HOLD' ? 'HELD' : 'DISCARDED'
-    const ruleText = rule === null ? null : JSON.stringify(rule)
-    insert.run(context.newId(), seq, kind, state, ruleText, reason, digest, context.at())
-  }
-
-  function planOne({ instance: id, expectedVersion, rulesetDigest, obligations }: PlanEntry): PlanOutcome {
+  function planOne(entry: PlanEntry): PlanOutcome {
+    const { instance: id, rulesetDigest, obligations } = entry
     const row = find.get(id)
-    if (row === undefined || row.undecided === 0 || row.version !== expectedVersion) return { kind: 'superseded' }
+    if (row === undefined || !stands(row, entry)) return { kind: 'superseded' }
     const twin = obligations.some((owed) => owed.kind === 'DELIVER') ? twinOf(row) : undefined
     planned.run(twin?.seq ?? null, row.seq)
-    const outcome =
+    const { outcome, answered } =
       twin === undefined ? oweAll(id, row, rulesetDigest, obligations) : oweNothing(row, rulesetDigest, twin)
     refreshState(row.seq)
+    if (answered) anew.instance(row.seq)
+    if (entry.moment !== undefined && twin === undefined) timers.instancePlanned(row, entry.moment, obligations)
     audit(id, outcome, obligations, rulesetDigest)
     return outcome
   }
 
-  function oweNothing(row: Planned, digest: string, twin: Twin): PlanOutcome {
-    owe(row.seq, 'DISCARD', null, 'duplicate', digest)
-    return { kind: 'duplicate', of: twin.id }
+  /** Nobody else decided, and every answer it rests on is still the study's. */
+  function stands(row: Planned, { expectedVersion, rests = [] }: PlanEntry): boolean {
+    if (row.undecided === 0 || row.version !== expectedVersion) return false
+    return rests.every(({ key, answeredAt }) => answers.rest(row.study ?? -row.seq, key, answeredAt))
   }
 
-  function oweAll(id: InstanceId, row: Planned, digest: string, obligations: readonly NewObligation[]): PlanOutcome {
+  function oweNothing(row: Planned, digest: string, twin: Twin): Owed {
+    const by = { instance: row.seq, study: row.study, round: null, digest }
+    owe(by, { kind: 'DISCARD', rule: null, reason: 'duplicate' })
+    return { outcome: { kind: 'duplicate', of: twin.id }, answered: false }
+  }
+
+  function oweAll(id: InstanceId, row: Planned, digest: string, obligations: readonly NewObligation[]): Owed {
     const deliveries: DeliveryId[] = []
+    const by = { instance: row.seq, study: row.study, round: null, digest }
+    let answered = false
     for (const owed of obligations) {
       if (owed.kind === 'DELIVER') {
         const target: DeliveryToPlan = {
@@ -78,16 +93,17 @@ export function planVerbs(context: WriteContext, duplicateWindowMs: number): Pic
           sha256: row.sha256,
           round: row.round,
           digest,
+          errand: null,
+          studyRound: null,
+          again: false,
         }
         const made = planDelivery(target, owed)
         if (made !== undefined) deliveries.push(made)
-      } else {
-        owe(row.seq, owed.kind, owed.rule, owed.reason, digest)
-      }
+      } else if (owe(by, owed) === 'answered') answered = true
     }
     // Wall W6: what a ruleset has no word for is still accounted for.
-    if (obligations.length === 0) owe(row.seq, 'HOLD', null, 'no-decision', digest)
-    return { kind: 'planned', deliveries }
+    if (obligations.length === 0) owe(by, { kind: 'HOLD', rule: null, reason: 'no-decision' })
+    return { outcome: { kind: 'planned', deliveries }, answered }
   }
 
   function audit(id: InstanceId, outcome: PlanOutcome, obligations: readonly NewObligation[], digest: string): void {

@@ -32,6 +32,23 @@ export type WriterVerbs = Verbs<
   | 'destinationPause'
   | 'destinationResume'
   | 'instanceReplan'
+  | 'instanceAmend'
+  | 'holdRelease'
+  | 'holdDiscard'
+  | 'decideAnew'
+  | 'claimQuestions'
+  | 'settleQuestion'
+  | 'questionsDue'
+  | 'waitsExpired'
+  | 'studyAskAgain'
+  | 'studiesStirred'
+  | 'openRound'
+  | 'planRound'
+  | 'studySettle'
+  | 'claimErrands'
+  | 'settleErrand'
+  | 'errandsDue'
+  | 'errandRetry'
   | 'tokenRevoke'
   | 'callerRefused'
   | 'deliveriesHoldGone'
@@ -49,7 +66,19 @@ export type ReaderVerbs = Verbs<
   Omit<LedgerViews, 'queueDepth' | 'conditions'>,
   keyof Omit<LedgerViews, 'queueDepth' | 'conditions'>
 > &
-  Verbs<Ledger, 'lastRuleset' | 'tokens' | 'refusedCallers'> & {
+  Verbs<
+    Ledger,
+    | 'lastRuleset'
+    | 'tokens'
+    | 'refusedCallers'
+    | 'nextQuestionAt'
+    | 'nextStudyAt'
+    | 'nextErrandAt'
+    | 'openRounds'
+    | 'roundMembers'
+  > & {
+    dueStudies(limit: number, at: Instant): Awaited<ReturnType<Ledger['dueStudies']>>
+    answers(asked: Parameters<Ledger['answers']>[0], at: Instant): Awaited<ReturnType<Ledger['answers']>>
     unplanned(limit: number, after?: InstanceId): Awaited<ReturnType<Ledger['unplanned']>>
     tokenGrant(sha256: string): TokenGrant | undefined
     queueDepth(destination: string, at: Instant): Awaited<ReturnType<LedgerViews['queueDepth']>>
@@ -85,6 +114,12 @@ export const FULL_VERBS: ReadonlySet<WriterVerb> = new Set<WriterVerb>([
   'destinationPause',
   'destinationResume',
   'instanceReplan',
+  'instanceAmend',
+  'holdRelease',
+  'holdDiscard',
+  'studyAskAgain',
+  'studySettle',
+  'errandRetry',
   'rulesetInForce',
   'deliveriesHoldGone',
   'deliveriesReleaseGone',

@@ -5,6 +5,7 @@ import { type DeliveryState, OBLIGATION_STATES, type ObligationState } from '../
 import type { ObligationCounts, QueueDepth } from '../views.ts'
 import type { Connection } from './connection.ts'
 import type { ReaderVerbs } from './protocol.ts'
+import { amendmentsBySeq } from './read-amendments.ts'
 import { blobOf, INSTANCE_COLUMNS, type InstanceColumns, identityOf, receptionOf } from './read-instances.ts'
 
 export const UNPLANNED = `SELECT ${INSTANCE_COLUMNS}, i.version, h.header FROM instance i
@@ -58,6 +59,7 @@ export function readWork(db: Connection): Pick<ReaderVerbs, WorkVerb> {
 function readUndecided(db: Connection): Pick<ReaderVerbs, 'unplanned' | 'obligationCounts'> {
   const find = db.prepare<[number, number], InstanceColumns & { version: number; header: Uint8Array }>(UNPLANNED)
   const counts = db.prepare<[], { state: string; n: number }>(OBLIGATION_COUNTS)
+  const amendmentsOf = amendmentsBySeq(db)
   const placeOf = places(db)
   return {
     unplanned: (limit, after) =>
@@ -68,6 +70,8 @@ function readUndecided(db: Connection): Pick<ReaderVerbs, 'unplanned' | 'obligat
         reception: receptionOf(row),
         identity: identityOf(row),
         header: row.header,
+        // Only what has been changed since it came in can have any.
+        amendments: row.version === 1 ? [] : amendmentsOf(row.seq),
       })),
     obligationCounts(): ObligationCounts {
       const rows = new Map(counts.all().map(({ state, n }) => [state, n]))

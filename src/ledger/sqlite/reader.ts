@@ -1,9 +1,13 @@
 import type { Connection } from './connection.ts'
 import type { Answer, Call, ReaderVerb, ReaderVerbs } from './protocol.ts'
+import { readAmendments } from './read-amendments.ts'
 import { readDeliveries } from './read-deliveries.ts'
+import { readErrands } from './read-errands.ts'
 import { readInstances } from './read-instances.ts'
 import { readAudit, readKeep } from './read-keep.ts'
 import { readPast } from './read-past.ts'
+import { readQuestions } from './read-questions.ts'
+import { readRounds } from './read-rounds.ts'
 import { readRulesets } from './read-rulesets.ts'
 import { readWork } from './read-work.ts'
 import { failureFrom } from './sqlite-failure.ts'
@@ -22,6 +26,10 @@ export function openReader(db: Connection): Reader {
     ...readDeliveries(db),
     ...readWork(db),
     ...readPast(db),
+    ...readAmendments(db),
+    ...readRounds(db),
+    ...readErrands(db),
+    ...readQuestions(db),
     ...readKeep(db),
     ...readRulesets(db),
     ...readAudit(db),

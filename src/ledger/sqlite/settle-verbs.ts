@@ -1,12 +1,12 @@
 import type { Instant } from '../../base/clock.ts'
 import type { AttemptId } from '../ids.ts'
 import type { GivenBack, Settlement, SettleOutcome } from '../ledger.ts'
-import type { DeliveryState, ObligationState } from '../states.ts'
-import { instanceStates } from './instance-state.ts'
+import { errandsOfRounds } from './errand-making.ts'
+import { instanceStates, obligationStateOf } from './instance-state.ts'
 import type { WriterVerbs } from './protocol.ts'
 import type { WriteContext } from './write-context.ts'
 
-export const CLAIMED_BY_TOKEN = `SELECT seq, instance, destination, attempts FROM delivery
+export const CLAIMED_BY_TOKEN = `SELECT seq, instance, study, errand, destination, attempts FROM delivery
   WHERE id = ? AND state = 'SENDING' AND claim_token = ?`
 export const SETTLE = `UPDATE delivery SET state = ?, reason = ?, attempts = attempts + 1, next_attempt_at = ?,
   settled_at = ?, sent_sha256 = coalesce(?, sent_sha256), ambiguous = max(ambiguous, ?), claim_token = NULL,
@@ -25,6 +25,8 @@ export const SENDING_DESTINATIONS = `SELECT destination FROM delivery_tally WHER
 interface ClaimedRow {
   readonly seq: number
   readonly instance: number
+  readonly study: number | null
+  readonly errand: number | null
   readonly destination: string
   readonly attempts: number
 }
@@ -33,18 +35,6 @@ interface RescueRow {
   readonly id: string
   readonly destination: string
   readonly attempts: number
-}
-
-/** What a delivery's state means for the obligation it is. */
-export function obligationStateOf(state: DeliveryState): ObligationState {
-  switch (state) {
-    case 'READY':
-    case 'SENDING':
-    case 'AWAITING_COMMITMENT':
-      return 'PENDING'
-    default:
-      return state
-  }
 }
 
 /** Handing claims back: with an answer, without one, or because their holder is gone. */
@@ -56,6 +46,7 @@ export function settleVerbs(context: WriteContext): Pick<WriterVerbs, 'settle' |
   const follow = db.prepare(OBLIGATION_FOLLOWS)
   const giveBack = db.prepare<[Instant, number]>(GIVE_BACK)
   const refreshState = instanceStates(db)
+  const errands = errandsOfRounds(context)
 
   function settleOne(settlement: Settlement): SettleOutcome {
     const { delivery, token, attempt, state, reason, nextAttemptAt, sentSha256 } = settlement
@@ -73,6 +64,8 @@ export function settleVerbs(context: WriteContext): Pick<WriterVerbs, 'settle' |
     else {
       follow.run(obligationStateOf(state), state === 'DELIVERED' ? null : reason, row.seq)
       refreshState(row.instance)
+      if (row.errand !== null) errands.refresh(row.errand)
+      if (row.study !== null) errands.studyMoved(row.study)
     }
     auditAttempt(settlement, row)
     return 'applied'

@@ -25,6 +25,15 @@ export const SHIFT_DUE = `UPDATE delivery SET next_attempt_at = next_attempt_at 
   WHERE destination = ? AND state = 'READY' AND next_attempt_at > ?`
 export const SHIFT_PAUSES = `UPDATE destination SET paused_until = paused_until - ? WHERE paused_until > ?`
 export const SHIFT_PROBES = `UPDATE destination SET down_probe_at = down_probe_at - ? WHERE down_probe_at > ?`
+export const SHIFT_MOMENTS = `UPDATE study_timer SET due_at = due_at - ?, longest_at = longest_at - ?,
+  opened_at = opened_at - ? WHERE due_at > ?`
+export const SHIFT_ERRANDS = `UPDATE errand SET next_attempt_at = next_attempt_at - ?
+  WHERE service IS NOT NULL AND state = 'PENDING' AND next_attempt_at > ?`
+export const SHIFT_QUESTIONS = `UPDATE question SET next_attempt_at = next_attempt_at - ? WHERE next_attempt_at > ?`
+export const SHIFT_WAITS = `UPDATE obligation SET until = until - ?
+  WHERE state = 'WAITING' AND until IS NOT NULL AND until > ?`
+export const SHIFT_ANSWERS = `UPDATE answer SET keep_until = keep_until - ? WHERE keep_until > ?`
+const SHIFTS = [SHIFT_PAUSES, SHIFT_PROBES, SHIFT_ERRANDS, SHIFT_QUESTIONS, SHIFT_WAITS, SHIFT_ANSWERS]
 
 /**
  * When the wall clock was set back while nobody ran, whatever waits would wait that much longer. Intervals survive: due
@@ -40,8 +49,8 @@ export function mendClock(db: Connection, now: Instant): void {
   db.transaction(() => {
     const shift = db.prepare(SHIFT_DUE)
     for (const destination of destinations) shift.run(step, destination, now)
-    db.prepare(SHIFT_PAUSES).run(step, now)
-    db.prepare(SHIFT_PROBES).run(step, now)
+    for (const sql of SHIFTS) db.prepare(sql).run(step, now)
+    db.prepare(SHIFT_MOMENTS).run(step, step, step, now)
     db.prepare(TIME_MARK_SET).run(now)
   })()
 }

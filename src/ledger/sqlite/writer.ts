@@ -2,15 +2,20 @@ import { type Instant, instant } from '../../base/clock.ts'
 import { KurirError } from '../../base/failure.ts'
 import { idsFrom } from '../../base/id.ts'
 import { admitVerbs } from './admit-verbs.ts'
+import { amendVerbs } from './amend-verbs.ts'
 import { openAuditLog } from './audit-log.ts'
 import { claimVerbs } from './claim-verbs.ts'
 import type { Connection } from './connection.ts'
 import { destinationVerbs } from './destination-verbs.ts'
+import { errandVerbs } from './errand-verbs.ts'
 import { goneVerbs } from './gone-verbs.ts'
+import { holdVerbs } from './hold-verbs.ts'
 import { keepVerbs } from './keep-verbs.ts'
 import { operatorVerbs } from './operator-verbs.ts'
 import { planVerbs } from './plan-verbs.ts'
 import { type Answer, type BatchAnswer, type Call, FULL_VERBS, type WriterVerb, type WriterVerbs } from './protocol.ts'
+import { questionVerbs } from './question-verbs.ts'
+import { roundVerbs } from './round-verbs.ts'
 import { rulesetVerbs } from './ruleset-verbs.ts'
 import { settleVerbs } from './settle-verbs.ts'
 import { failureFrom, isDiskFailure } from './sqlite-failure.ts'
@@ -105,6 +110,11 @@ function allVerbs(context: WriteContext, options: WriterOptions): WriterVerbs {
     ...settleVerbs(context),
     ...destinationVerbs(context),
     ...operatorVerbs(context),
+    ...amendVerbs(context),
+    ...holdVerbs(context),
+    ...questionVerbs(context),
+    ...roundVerbs(context),
+    ...errandVerbs(context),
     ...keepVerbs(context),
     ...rulesetVerbs(context),
     ...goneVerbs(context),

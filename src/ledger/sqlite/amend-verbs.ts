@@ -1,0 +1,55 @@
+import type { NewAmendment } from '../amendments.ts'
+import { decidingAnew } from './decide-anew.ts'
+import type { WriterVerbs } from './protocol.ts'
+import type { WriteContext } from './write-context.ts'
+
+export const INSTANCE_TO_AMEND = `SELECT i.seq, i.undecided, i.spooled, i.unreadable FROM instance i WHERE i.id = ?`
+export const AMENDMENT_INSERT = `INSERT INTO amendment (instance, at, made_by, why, attributes, changes)
+  VALUES (?, ?, ?, ?, ?, ?)`
+export const INSTANCE_OPEN = `SELECT 1 FROM obligation
+  WHERE instance = ? AND delivery IS NULL AND study_round IS NULL AND state IN ('HELD', 'WAITING') LIMIT 1`
+/** Rounds that this instance's correction may decide differently: not yet decided, or holding or waiting for it. */
+export const ROUNDS_TO_DECIDE = `SELECT r.seq FROM round_member m JOIN study_round r ON r.seq = m.round
+  WHERE m.instance = ? AND (r.state <> 'PLANNED' OR EXISTS (SELECT 1 FROM obligation o
+    WHERE o.instance = ? AND o.study_round = r.seq AND o.delivery IS NULL AND o.state IN ('HELD', 'WAITING')))`
+
+interface ToAmend {
+  readonly seq: number
+  readonly undecided: number
+  readonly spooled: number
+  readonly unreadable: string | null
+}
+
+/** Puts a correction on record. The caller sees to the decisions. */
+export function amending(context: WriteContext): (instance: number, amendment: NewAmendment, by: string) => void {
+  const insert = context.db.prepare(AMENDMENT_INSERT)
+  return (instance, { attributes, changes, reason }, by) => {
+    insert.run(instance, context.at(), by, reason, JSON.stringify(attributes), JSON.stringify(changes))
+  }
+}
+
+/** Corrections by people. */
+export function amendVerbs(context: WriteContext): Pick<WriterVerbs, 'instanceAmend'> {
+  const { db } = context
+  const find = db.prepare<[string], ToAmend>(INSTANCE_TO_AMEND)
+  const isOpen = db.prepare<[number], number>(INSTANCE_OPEN).pluck()
+  const rounds = db.prepare<[number, number], number>(ROUNDS_TO_DECIDE).pluck()
+  const amend = amending(context)
+  const anew = decidingAnew(context)
+
+  return {
+    instanceAmend(id, amendment, by) {
+      const row = find.get(id)
+      if (row === undefined) return { kind: 'not-found' }
+      if (row.unreadable !== null) return { kind: 'not-allowed-now', state: 'unreadable' }
+      if (row.spooled === 0) return { kind: 'not-allowed-now', state: 'original no longer in the spool' }
+      amend(row.seq, amendment, by.name)
+      for (const round of rounds.all(row.seq, row.seq)) anew.round(round)
+      if (row.undecided === 1 || isOpen.get(row.seq) !== undefined) anew.instance(row.seq)
+      const detail = JSON.stringify({ reason: amendment.reason, changes: amendment.changes })
+      const note = { event: 'Instance Amended', actor: by.name, outcome: 'success', detail } as const
+      context.audit.append(context.at(), { ...note, subject: ['Instance', id] })
+      return { kind: 'ok', value: id }
+    },
+  }
+}
