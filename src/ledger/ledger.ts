@@ -27,7 +27,7 @@ import type { LedgerViews } from './views.ts'
 
 // The port speaks of these.
 export type { NewObligation, PlanEntry, PlanOutcome, Unplanned } from './deciding.ts'
-export type { Actor, AttemptRecord, OperatorOutcome, RulesetFile } from './records.ts'
+export type { Actor, AttemptRecord, OperatorOutcome } from './records.ts'
 
 /** One instance to take into the books. */
 export interface Admission {

@@ -1,0 +1,4 @@
+import { momentsConformance } from '../conformance/moments.ts'
+import { openLedger } from './open-ledger.ts'
+
+momentsConformance('SQLite', openLedger)
