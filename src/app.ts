@@ -151,6 +151,7 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
         ledger,
         destinations: new DeclaredDestinations(declared, dispatchers),
         rulesets: rulesetSource(rules),
+        services,
         shadows: shadowSource(inData(LEDGER_FILE), environment),
         health,
         clock,

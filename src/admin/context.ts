@@ -3,6 +3,7 @@ import type { Log } from '../base/log.ts'
 import type { Ledger, TokenGrant } from '../ledger/ledger.ts'
 import type { DestinationCondition } from '../ledger/records.ts'
 import type { QueueDepth } from '../ledger/views.ts'
+import type { Services } from '../services/call.ts'
 import type { PhiReads } from './phi-reads.ts'
 import type { ShadowRuns } from './shadow-runs.ts'
 import type { DestinationSource, HealthSource, RulesetSource, ShadowSource } from './sources.ts'
@@ -13,6 +14,7 @@ export interface AdminSources {
   readonly destinations: DestinationSource
   readonly rulesets: RulesetSource
   readonly health: HealthSource
+  readonly services: Pick<Services, 'states' | 'verify'>
   readonly shadows: { readonly source: ShadowSource; readonly runs: ShadowRuns }
   readonly clock: Clock
   readonly log: Log

@@ -10,6 +10,7 @@ import type { AttemptOutcome } from '../ledger/states.ts';
 import type { DestinationKind } from './sources.ts';
 import type { DestinationState } from './models.ts';
 import type { Moment } from '../ledger/states.ts';
+import type { ServiceState } from './models.ts';
 import type { ShadowState } from './shadow-runs.ts';
 import type { SettledBy } from './explanation.ts';
 import type { FileChange } from './ruleset-difference.ts';
@@ -23,6 +24,7 @@ import type { RuleRef as RuleRefModel } from '../rules/decision.ts';
 import type { DestinationModel, UidModel, QuestionModel, RulesetDifferenceModel, RulesetPage, StudyPage, InstancePage, DeliveryPage, AttemptPage, AuditPage } from './models.ts';
 import type { Explanation as ExplanationModel, ExplainedForward as ExplainedForwardModel } from './explanation.ts';
 import type { Step as StepModel } from '../rules/walk.ts';
+import type { ServiceState as ServiceModel, LastAnswer } from '../services/call.ts';
 import type { ShadowRun as ShadowRunModel } from './shadow-runs.ts';
 import type { ShadowReport as ShadowReportModel, Change, Sample, DestinationChange, RuleChange, ReasonChange } from '../report/shadow-report.ts';
 import type { HealthReport } from './sources.ts';
@@ -615,6 +617,8 @@ export type Query = {
   readonly destination: Maybe<Destination>;
   /** What the rules declare, and what else is still owed something. */
   readonly destinations: ReadonlyArray<Destination>;
+  /** What the rules declare, in their order. */
+  readonly services: ReadonlyArray<Service>;
   /** The rules in force. */
   readonly ruleset: Ruleset;
   /** All that were ever in force, by when they last were. */
@@ -723,6 +727,8 @@ export type Mutation = {
   readonly destinationResume: DestinationResumeResult;
   /** C-ECHO, or the destination's nearest thing to it. */
   readonly destinationVerify: DestinationVerifyResult;
+  /** Whether it answers with our credentials, without asking it anything of meaning. */
+  readonly serviceVerify: ServiceVerifyResult;
   /** Run today's rules over an instance that is still in the spool. */
   readonly instanceReplan: InstanceReplanResult;
   /** Read rules/ again. Keeps the rules in force if the new ones fail. Ends a rollback. */
@@ -771,6 +777,12 @@ export type MutationDestinationResumeArgs = {
 /** Each of these is one intent of an operator, and one audit event under the name of the token. */
 export type MutationDestinationVerifyArgs = {
   input: DestinationVerifyInput;
+};
+
+
+/** Each of these is one intent of an operator, and one audit event under the name of the token. */
+export type MutationServiceVerifyArgs = {
+  input: ServiceVerifyInput;
 };
 
 
@@ -945,6 +957,74 @@ export type RulesetRollbackResult = RulesetRollbackSuccess | RulesetRefused | No
 export type RulesetRollbackSuccess = {
   readonly __typename?: 'RulesetRollbackSuccess';
   readonly ruleset: Ruleset;
+};
+
+/** A system that rules ask or tell, by its name in the rules folder. */
+export type Service = {
+  readonly __typename?: 'Service';
+  readonly name: Scalars['String']['output'];
+  readonly kind: ServiceKind;
+  /** Never holds a secret. Null while it is not configured. */
+  readonly address: Maybe<Scalars['String']['output']>;
+  readonly state: ServiceState;
+  /** Null: since Kurir started. */
+  readonly since: Maybe<Scalars['DateTime']['output']>;
+  /** When it is tried again, while it rests. */
+  readonly until: Maybe<Scalars['DateTime']['output']>;
+  /** Why it rests or is not configured. */
+  readonly reason: Maybe<Scalars['String']['output']>;
+  /** The last 20 calls at most, newest first; kept in memory only. */
+  readonly last: ReadonlyArray<ServiceAnswer>;
+};
+
+export type ServiceKind =
+  | 'HTTP'
+  | 'SATUSEHAT';
+
+export type { ServiceState };
+
+/** What became of one call. */
+export type ServiceAnswer = {
+  readonly __typename?: 'ServiceAnswer';
+  readonly at: Scalars['DateTime']['output'];
+  readonly took: Scalars['Milliseconds']['output'];
+  readonly call: Scalars['String']['output'];
+  readonly arguments: Maybe<ReadonlyArray<Argument>>;
+  readonly outcome: CallOutcome;
+  /** Of HTTP; null when there was no answer. */
+  readonly status: Maybe<Scalars['Int']['output']>;
+  /** Why there was no answer, or none that counts. */
+  readonly reason: Maybe<Scalars['String']['output']>;
+};
+
+export type CallOutcome =
+  /** Asked: there is such a thing. */
+  | 'FOUND'
+  /** Asked: there is none. */
+  | 'MISSING'
+  /** Told: it took it. */
+  | 'ACCEPTED'
+  /** Told: it had it already. */
+  | 'ALREADY'
+  /** No answer, or none that counts. It is tried again. */
+  | 'AGAIN'
+  /** Trying again cannot help. A person changes something first. */
+  | 'REFUSED';
+
+export type ServiceVerifyInput = {
+  readonly name: Scalars['String']['input'];
+};
+
+export type ServiceVerifyResult = ServiceVerifySuccess | NotFound;
+
+export type ServiceVerifySuccess = {
+  readonly __typename?: 'ServiceVerifySuccess';
+  readonly reached: Scalars['Boolean']['output'];
+  readonly took: Scalars['Milliseconds']['output'];
+  /** Of HTTP; null when there was no answer. */
+  readonly status: Maybe<Scalars['Int']['output']>;
+  /** Why it was not reached; null when it was. */
+  readonly reason: Maybe<Scalars['String']['output']>;
 };
 
 /** What other rules would have done with what came. Nothing is sent, asked or written. */
@@ -1298,6 +1378,10 @@ export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
     | ( Omit<RulesetRefused, 'inForce'> & { inForce: _RefType['Ruleset'] } & { __typename: 'RulesetRefused' } )
     | ( NotFound & { __typename: 'NotFound' } )
   ;
+  ServiceVerifyResult:
+    | ( ServiceVerifySuccess & { __typename: 'ServiceVerifySuccess' } )
+    | ( NotFound & { __typename: 'NotFound' } )
+  ;
   RulesetShadowResult:
     | ( Omit<RulesetShadowSuccess, 'shadow'> & { shadow: _RefType['RulesetShadow'] } & { __typename: 'RulesetShadowSuccess' } )
     | ( Omit<RulesetRefused, 'inForce'> & { inForce: _RefType['Ruleset'] } & { __typename: 'RulesetRefused' } )
@@ -1439,6 +1523,14 @@ export type ResolversTypes = {
   RulesetRollbackInput: RulesetRollbackInput;
   RulesetRollbackResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['RulesetRollbackResult']>;
   RulesetRollbackSuccess: ResolverTypeWrapper<Omit<RulesetRollbackSuccess, 'ruleset'> & { ruleset: ResolversTypes['Ruleset'] }>;
+  Service: ResolverTypeWrapper<ServiceModel>;
+  ServiceKind: ServiceKind;
+  ServiceState: ServiceState;
+  ServiceAnswer: ResolverTypeWrapper<LastAnswer>;
+  CallOutcome: CallOutcome;
+  ServiceVerifyInput: ServiceVerifyInput;
+  ServiceVerifyResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['ServiceVerifyResult']>;
+  ServiceVerifySuccess: ResolverTypeWrapper<ServiceVerifySuccess>;
   RulesetShadow: ResolverTypeWrapper<ShadowRunModel>;
   ShadowState: ShadowState;
   ShadowReport: ResolverTypeWrapper<ShadowReportModel>;
@@ -1559,6 +1651,11 @@ export type ResolversParentTypes = {
   RulesetRollbackInput: RulesetRollbackInput;
   RulesetRollbackResult: ResolversUnionTypes<ResolversParentTypes>['RulesetRollbackResult'];
   RulesetRollbackSuccess: Omit<RulesetRollbackSuccess, 'ruleset'> & { ruleset: ResolversParentTypes['Ruleset'] };
+  Service: ServiceModel;
+  ServiceAnswer: LastAnswer;
+  ServiceVerifyInput: ServiceVerifyInput;
+  ServiceVerifyResult: ResolversUnionTypes<ResolversParentTypes>['ServiceVerifyResult'];
+  ServiceVerifySuccess: ServiceVerifySuccess;
   RulesetShadow: ShadowRunModel;
   ShadowReport: ShadowReportModel;
   ShadowLeftOut: ShadowLeftOut;
@@ -1967,6 +2064,7 @@ export type QueryResolvers<ContextType = AdminContext, ParentType extends Resolv
   deliveries?: Resolver<ResolversTypes['DeliveryConnection'], ParentType, ContextType, Partial<QueryDeliveriesArgs>>;
   destination?: Resolver<Maybe<ResolversTypes['Destination']>, ParentType, ContextType, RequireFields<QueryDestinationArgs, 'name'>>;
   destinations?: Resolver<ReadonlyArray<ResolversTypes['Destination']>, ParentType, ContextType>;
+  services?: Resolver<ReadonlyArray<ResolversTypes['Service']>, ParentType, ContextType>;
   ruleset?: Resolver<ResolversTypes['Ruleset'], ParentType, ContextType>;
   rulesets?: Resolver<ResolversTypes['RulesetConnection'], ParentType, ContextType, Partial<QueryRulesetsArgs>>;
   rulesetDifference?: Resolver<Maybe<ResolversTypes['RulesetDifference']>, ParentType, ContextType, RequireFields<QueryRulesetDifferenceArgs, 'from' | 'to'>>;
@@ -1984,6 +2082,7 @@ export type MutationResolvers<ContextType = AdminContext, ParentType extends Res
   destinationPause?: Resolver<ResolversTypes['DestinationPauseResult'], ParentType, ContextType, RequireFields<MutationDestinationPauseArgs, 'input'>>;
   destinationResume?: Resolver<ResolversTypes['DestinationResumeResult'], ParentType, ContextType, RequireFields<MutationDestinationResumeArgs, 'input'>>;
   destinationVerify?: Resolver<ResolversTypes['DestinationVerifyResult'], ParentType, ContextType, RequireFields<MutationDestinationVerifyArgs, 'input'>>;
+  serviceVerify?: Resolver<ResolversTypes['ServiceVerifyResult'], ParentType, ContextType, RequireFields<MutationServiceVerifyArgs, 'input'>>;
   instanceReplan?: Resolver<ResolversTypes['InstanceReplanResult'], ParentType, ContextType, RequireFields<MutationInstanceReplanArgs, 'input'>>;
   rulesetReload?: Resolver<ResolversTypes['RulesetReloadResult'], ParentType, ContextType, Partial<MutationRulesetReloadArgs>>;
   rulesetRollback?: Resolver<ResolversTypes['RulesetRollbackResult'], ParentType, ContextType, RequireFields<MutationRulesetRollbackArgs, 'input'>>;
@@ -2090,6 +2189,41 @@ export type RulesetRollbackResultResolvers<ContextType = AdminContext, ParentTyp
 
 export type RulesetRollbackSuccessResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['RulesetRollbackSuccess'] = ResolversParentTypes['RulesetRollbackSuccess']> = {
   ruleset?: Resolver<ResolversTypes['Ruleset'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type ServiceResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Service'] = ResolversParentTypes['Service']> = {
+  name?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  kind?: Resolver<ResolversTypes['ServiceKind'], ParentType, ContextType>;
+  address?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  state?: Resolver<ResolversTypes['ServiceState'], ParentType, ContextType>;
+  since?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  until?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  reason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  last?: Resolver<ReadonlyArray<ResolversTypes['ServiceAnswer']>, ParentType, ContextType>;
+};
+
+export type ServiceStateResolvers = EnumResolverSignature<{ READY?: any, RESTING?: any, NOT_CONFIGURED?: any }, ResolversTypes['ServiceState']>;
+
+export type ServiceAnswerResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ServiceAnswer'] = ResolversParentTypes['ServiceAnswer']> = {
+  at?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  took?: Resolver<ResolversTypes['Milliseconds'], ParentType, ContextType>;
+  call?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  arguments?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Argument']>>, ParentType, ContextType>;
+  outcome?: Resolver<ResolversTypes['CallOutcome'], ParentType, ContextType>;
+  status?: Resolver<Maybe<ResolversTypes['Int']>, ParentType, ContextType>;
+  reason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+};
+
+export type ServiceVerifyResultResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ServiceVerifyResult'] = ResolversParentTypes['ServiceVerifyResult']> = {
+  __resolveType: TypeResolveFn<'ServiceVerifySuccess' | 'NotFound', ParentType, ContextType>;
+};
+
+export type ServiceVerifySuccessResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ServiceVerifySuccess'] = ResolversParentTypes['ServiceVerifySuccess']> = {
+  reached?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
+  took?: Resolver<ResolversTypes['Milliseconds'], ParentType, ContextType>;
+  status?: Resolver<Maybe<ResolversTypes['Int']>, ParentType, ContextType>;
+  reason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
@@ -2302,6 +2436,11 @@ export type Resolvers<ContextType = AdminContext> = {
   RuleProblem?: RuleProblemResolvers<ContextType>;
   RulesetRollbackResult?: RulesetRollbackResultResolvers<ContextType>;
   RulesetRollbackSuccess?: RulesetRollbackSuccessResolvers<ContextType>;
+  Service?: ServiceResolvers<ContextType>;
+  ServiceState?: ServiceStateResolvers;
+  ServiceAnswer?: ServiceAnswerResolvers<ContextType>;
+  ServiceVerifyResult?: ServiceVerifyResultResolvers<ContextType>;
+  ServiceVerifySuccess?: ServiceVerifySuccessResolvers<ContextType>;
   RulesetShadow?: RulesetShadowResolvers<ContextType>;
   ShadowState?: ShadowStateResolvers;
   ShadowReport?: ShadowReportResolvers<ContextType>;

@@ -1,6 +1,7 @@
 // What a resolver of each GraphQL type is given, where that is not a row of the ledger.
 import type { AttemptRow, AuditRow, DeliveryRow, InstanceRow, Page, RulesetRow, StudyRow } from '../ledger/views.ts'
 import type { Ask } from '../rules/decision.ts'
+import type { SERVICE_STATES } from '../services/call.ts'
 import type { FileDifference } from './ruleset-difference.ts'
 
 /** Held equal to the GraphQL enum by a test. */
@@ -11,6 +12,9 @@ export type DestinationState = (typeof DESTINATION_STATES)[number]
 export interface DestinationModel {
   readonly name: string
 }
+
+/** READY, RESTING or NOT_CONFIGURED. */
+export type ServiceState = (typeof SERVICE_STATES)[number]
 
 /** A SOP class or a transfer syntax. */
 export interface UidModel {

@@ -15,6 +15,7 @@ import { pageFields } from './resolvers/page.ts'
 import { query } from './resolvers/query.ts'
 import { rule, ruleset } from './resolvers/ruleset.ts'
 import { rulesetVerbs } from './resolvers/ruleset-verbs.ts'
+import { service, serviceAnswer, serviceVerbs } from './resolvers/service.ts'
 import { shadowDestination, shadowReason, shadowRule, shadowSample, shadowVerbs } from './resolvers/shadow.ts'
 import { tokenVerbs } from './resolvers/token-verbs.ts'
 import { scalars } from './scalars.ts'
@@ -35,6 +36,7 @@ type ByTypename =
   | 'RulesetReloadResult'
   | 'RulesetRollbackResult'
   | 'RulesetShadowResult'
+  | 'ServiceVerifyResult'
   | 'TokenCreateResult'
   | 'TokenRevokeResult'
   | 'UserError'
@@ -42,7 +44,15 @@ type ByTypename =
 const resolvers: Omit<Resolvers, ByTypename> = {
   ...scalars,
   Query: query,
-  Mutation: { ...deliveryVerbs, ...destinationVerbs, ...otherVerbs, ...rulesetVerbs, ...shadowVerbs, ...tokenVerbs },
+  Mutation: {
+    ...deliveryVerbs,
+    ...destinationVerbs,
+    ...otherVerbs,
+    ...rulesetVerbs,
+    ...serviceVerbs,
+    ...shadowVerbs,
+    ...tokenVerbs,
+  },
   Study: study,
   Instance: instance,
   SopClass: sopClass,
@@ -57,6 +67,8 @@ const resolvers: Omit<Resolvers, ByTypename> = {
   ExplainedForward: explainedForward,
   ExplainedQuestion: explainedQuestion,
   ExplainedStep: explainedStep,
+  Service: service,
+  ServiceAnswer: serviceAnswer,
   ShadowDestination: shadowDestination,
   ShadowRule: shadowRule,
   ShadowReason: shadowReason,

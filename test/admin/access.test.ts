@@ -66,6 +66,7 @@ const CALLS: Readonly<Record<string, string>> = {
   ruleset: 'ruleset { id }',
   ruleExplain: 'ruleExplain(input: { facts: [] }) { __typename }',
   rulesetShadowRun: 'rulesetShadowRun { state }',
+  services: 'services { name }',
   rulesets: 'rulesets { nodes { id } }',
   rulesetDifference: 'rulesetDifference(from: "x", to: "y") { files { name } }',
   auditEvents: 'auditEvents { nodes { id } }',
@@ -81,6 +82,7 @@ const CALLS: Readonly<Record<string, string>> = {
   rulesetReload: 'rulesetReload { __typename }',
   rulesetRollback: 'rulesetRollback(input: { digest: "x", reason: "r" }) { __typename }',
   rulesetShadow: 'rulesetShadow(input: { candidate: { digest: "x" }, since: "2020-01-01T00:00:00Z" }) { __typename }',
+  serviceVerify: 'serviceVerify(input: { name: "x" }) { __typename }',
   tokenCreate: 'tokenCreate(input: { name: "x", roles: [] }) { __typename }',
   tokenRevoke: 'tokenRevoke(input: { name: "x" }) { __typename }',
 }

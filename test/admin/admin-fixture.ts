@@ -24,6 +24,7 @@ import { ROLES, type Role } from '../../src/ledger/states.ts'
 import type { ShadowReport } from '../../src/report/shadow-report.ts'
 import { loadRuleset } from '../../src/rules/load-ruleset.ts'
 import type { Ruleset } from '../../src/rules/ruleset.ts'
+import type { ServiceState, ServiceVerified } from '../../src/services/call.ts'
 import { RULESET } from './admissions.ts'
 
 /** A log that a test can read. */
@@ -134,6 +135,22 @@ class TestShadows implements ShadowSource {
   }
 }
 
+/** A service that rests, and what it was asked last. */
+class TestServices {
+  now: readonly ServiceState[] = []
+  verified: ServiceVerified | undefined
+  hangs = false
+  readonly asked = Promise.withResolvers<void>()
+
+  states = (): readonly ServiceState[] => this.now
+
+  async verify(): Promise<ServiceVerified | undefined> {
+    this.asked.resolve()
+    if (this.hangs) await new Promise(() => undefined)
+    return this.verified
+  }
+}
+
 class TestHealth implements HealthSource {
   now: HealthReport = {
     live: true,
@@ -160,6 +177,7 @@ export interface AdminFixture extends AsyncDisposable {
   readonly rulesets: TestRulesets
   readonly health: TestHealth
   readonly shadows: TestShadows
+  readonly services: TestServices
   readonly metrics: MetricsRegistry
   readonly log: ReadableLog
   ask(query: string, variables?: object, token?: string): Promise<Asked>
@@ -195,6 +213,7 @@ export async function startAdmin(
     rulesets: new TestRulesets(),
     health: new TestHealth(),
     shadows: new TestShadows(),
+    services: new TestServices(),
     log: new ReadableLog(),
   }
   const server = stack.use(

@@ -111,6 +111,7 @@ test('every field that is marked can be null, so that hiding it breaks no answer
     'AuditEvent.detail: String',
     'ExplainedQuestion.arguments: [Argument!]',
     'ExplainedStep.because: String',
+    'ServiceAnswer.arguments: [Argument!]',
     'Study.accessionNumber: String',
     'Study.patientId: String',
     'Study.patientName: String',

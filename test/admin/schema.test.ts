@@ -10,6 +10,7 @@ import { SHADOW_STATES } from '../../src/admin/shadow-runs.ts'
 import { DESTINATION_KINDS } from '../../src/admin/sources.ts'
 import * as states from '../../src/ledger/states.ts'
 import { SETTLED_BY as RULES_SETTLED_BY } from '../../src/rules/study-decision.ts'
+import { SERVICE_STATES } from '../../src/services/call.ts'
 
 const schema = buildSchema(readSdl())
 
@@ -31,6 +32,7 @@ test.each([
   ['Moment', states.MOMENTS],
   ['FileChange', FILE_CHANGES],
   ['SettledBy', SETTLED_BY],
+  ['ServiceState', SERVICE_STATES],
   ['ShadowState', SHADOW_STATES],
 ])('the enum %s is the closed set of the code', (name, values) => {
   const type = schema.getType(name)

@@ -1,12 +1,8 @@
-import { elapsed, ms } from '../../base/clock.ts'
 import { badInput } from '../bad-input.ts'
-import type { AdminContext } from '../context.ts'
 import type { MutationResolvers } from '../generated.ts'
+import { verifyWithin } from '../verifying.ts'
 import { findDestination } from './destination.ts'
 import { notFound, readReason, refusalOf } from './refusals.ts'
-
-/** The longest a person waits for an answer to a click; a peer that hangs has its own limits below it. */
-const VERIFY_LIMIT_MS = 15_000
 
 export const destinationVerbs = {
   async destinationPause(_root, { input: { name, reason, until } }, context) {
@@ -27,7 +23,7 @@ export const destinationVerbs = {
 
   async destinationVerify(_root, { input: { name } }, context) {
     if (context.destinations.declared(name) === undefined) return notFound('destination', name)
-    const { reached, took, reason } = await verify(name, context)
+    const { reached, took, reason } = await verifyWithin(context, (signal) => context.destinations.verify(name, signal))
     await context.ledger.processEvent({
       event: 'destination-verified',
       actor: context.caller.name,
@@ -37,23 +33,3 @@ export const destinationVerbs = {
     return { __typename: 'DestinationVerifySuccess', reached, took, reason }
   },
 } satisfies Pick<MutationResolvers, 'destinationPause' | 'destinationResume' | 'destinationVerify'>
-
-async function verify(name: string, { destinations, clock, stopping }: AdminContext) {
-  const limit = new AbortController()
-  const from = clock.monotonic()
-  const timer = clock.after(ms(VERIFY_LIMIT_MS), () => limit.abort())
-  const signal = AbortSignal.any([limit.signal, stopping])
-  const over = Promise.withResolvers<never>()
-  signal.addEventListener('abort', () => over.reject(signal.reason), { once: true })
-  try {
-    signal.throwIfAborted()
-    // The limit holds also for a sender that looks at the signal late.
-    return await Promise.race([destinations.verify(name, signal), over.promise])
-  } catch (error) {
-    if (!limit.signal.aborted && !stopping.aborted) throw error
-    const reason = stopping.aborted ? 'aborted' : 'timeout'
-    return { reached: false, took: elapsed(from, clock.monotonic()), reason }
-  } finally {
-    timer.cancel()
-  }
-}

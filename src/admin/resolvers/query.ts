@@ -21,6 +21,7 @@ export const query: QueryResolvers = {
   ruleset: (_root, _args, { rulesets }) => rulesets.inForce(),
   rulesets: (_root, args, { ledger }) => ledger.views.rulesets(readPage(args)),
   rulesetDifference: (_root, { from, to }, { ledger }) => rulesetDifference(ledger.views, from, to),
+  services: (_root, _args, { services }) => services.states(),
   ruleExplain,
   rulesetShadowRun: (_root, _args, { shadows }) => shadows.runs.last ?? null,
   auditEvents: (_root, args, { ledger }) => ledger.views.auditEvents(auditSelection(args.filter), readPage(args)),
