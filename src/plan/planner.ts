@@ -30,7 +30,7 @@ const AFTER_FAILURE = ms(1_000)
 const LOOK_AGAIN = ms(60_000)
 const TOPIC = 'plan'
 /** After a pass, what comes within this is decided together: a stream of objects costs a verb for several, not for each. */
-const GATHER = ms(15)
+const GATHER = ms(40)
 
 /**
  * Decides what is owed for each instance that has come in: takes a batch, asks the rules, puts the obligations on the

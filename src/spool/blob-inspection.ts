@@ -3,6 +3,7 @@ import { hasErrno } from '../base/failure.ts'
 import { type FileMeta, readFileMeta } from '../dicom/file-meta.ts'
 import { type CommitRecord, PREAMBLE_BYTES, readCommitRecord } from './commit-record.ts'
 import { sha256 } from './digest.ts'
+import { padded } from './direct-io.ts'
 import { closeFile, flushFile, openFile, readAt, truncateFile } from './file-io.ts'
 import type { HeaderReading } from './header-reading.ts'
 
@@ -48,7 +49,9 @@ export class BlobInspector {
     const head = this.#buffer.subarray(0, await readAt(fd, this.#buffer.subarray(0, SLICE_BYTES), 0))
     const record = readCommitRecord(head.subarray(0, PREAMBLE_BYTES))
     if (record === undefined) return { kind: 'unfinished' }
-    if (size !== record.dataSetAt + record.length || record.dataSetAt > head.length) return { kind: 'damaged' }
+    const end = record.dataSetAt + record.length
+    // A power cut may leave the padding of its last block.
+    if (size < end || size > padded(end) || record.dataSetAt > head.length) return { kind: 'damaged' }
     const meta = readFileMeta(Buffer.from(head.subarray(0, record.dataSetAt)))?.meta
     const into = meta === undefined ? undefined : reading?.(meta)
     if (!(await this.#matches(fd, record, into))) return { kind: 'damaged' }

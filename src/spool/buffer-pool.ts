@@ -1,4 +1,6 @@
-/** Buffers of one size that go round, so that receiving makes no garbage of that size. */
+import { alignedBuffer } from './direct-io.ts'
+
+/** Aligned buffers of one size that go round, so that receiving makes no garbage of that size. */
 export class BufferPool {
   readonly #free: Buffer[] = []
   readonly #sizeBytes: number
@@ -12,7 +14,7 @@ export class BufferPool {
 
   /** Holds whatever was in it before. */
   take(): Buffer {
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#sizeBytes)
+    return this.#free.pop() ?? alignedBuffer(this.#sizeBytes)
   }
 
   giveBack(buffer: Buffer): void {

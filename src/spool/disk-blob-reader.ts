@@ -4,7 +4,8 @@ import type { BlobRef } from '../ledger/blob-ref.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { type CommitRecord, PREAMBLE_BYTES, readCommitRecord } from './commit-record.ts'
 import { type Digest, sha256 } from './digest.ts'
-import { closeFile, diskFailure, openFile, readAt } from './file-io.ts'
+import { BLOCK_BYTES } from './direct-io.ts'
+import { closeFile, diskFailure, openFile, readBlocksAt } from './file-io.ts'
 
 const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW
 
@@ -22,11 +23,12 @@ export async function* readDataSet(
   ref: BlobRef,
   start: number,
   pool: BufferPool,
+  flags: number,
 ): AsyncGenerator<Uint8Array> {
-  const fd = await openBlob(path)
+  const fd = await openBlob(path, flags)
   const slices = new Slices(fd, pool)
   try {
-    const { dataSetAt } = await matchingRecord(fd, ref)
+    const { dataSetAt } = matchingRecord(await slices.head(), ref)
     const digest = start === 0 ? sha256() : undefined
     slices.begin(dataSetAt + start, dataSetAt + ref.length)
     for (let slice = await slices.next(); slice !== undefined; slice = await slices.next()) {
@@ -42,19 +44,17 @@ export async function* readDataSet(
   }
 }
 
-async function openBlob(path: string): Promise<number> {
+async function openBlob(path: string, flags: number): Promise<number> {
   try {
-    return await openFile(path, READ_ONLY)
+    return await openFile(path, READ_ONLY | flags)
   } catch (cause) {
     if (hasErrno(cause, 'ENOENT')) throw new KurirError('blob-missing', 'permanent', 'the blob is not there', { cause })
     throw diskFailure(cause)
   }
 }
 
-async function matchingRecord(fd: number, ref: BlobRef): Promise<CommitRecord> {
-  const preamble = Buffer.allocUnsafe(PREAMBLE_BYTES)
-  const read = await readAt(fd, preamble, 0)
-  const record = read === PREAMBLE_BYTES ? readCommitRecord(preamble) : undefined
+function matchingRecord(head: Buffer, ref: BlobRef): CommitRecord {
+  const record = readCommitRecord(head)
   if (record === undefined) throw corrupt('its commit record is damaged')
   if (record.length !== ref.length || record.sha256 !== ref.sha256) throw corrupt('it is not the one that was admitted')
   return record
@@ -66,14 +66,22 @@ function expectDigest(digest: Digest | undefined, ref: BlobRef): void {
 
 const corrupt = (how: string): KurirError => new KurirError('blob-corrupt', 'permanent', `a blob is corrupt: ${how}`)
 
-/** A range of a file, one buffer ahead of the reader. */
+interface Part {
+  readonly buffer: Buffer
+  /** Where in the file the buffer begins, on a block. */
+  readonly at: number
+  /** How far the file reaches into it. */
+  readonly length: number
+}
+
+/** A range of a file, one buffer ahead of the reader; every read is of whole blocks. */
 class Slices {
   readonly #fd: number
   readonly #pool: BufferPool
   #position = 0
   #end = 0
-  #current: Buffer | undefined
-  #ahead: Promise<Buffer | undefined> = Promise.resolve(undefined)
+  #current: Part | undefined
+  #ahead: Promise<Part | undefined> = Promise.resolve(undefined)
   /** Whether the slice that came last is the end of the range. */
   isLast = false
 
@@ -82,22 +90,40 @@ class Slices {
     this.#pool = pool
   }
 
+  /** The first bytes of the file, as many as a commit record has; fewer of a shorter file. Asked for before `begin`. */
+  async head(): Promise<Buffer> {
+    this.#ahead = this.#read(0)
+    this.#ahead.catch(() => {})
+    const part = await this.#ahead
+    return part === undefined ? Buffer.alloc(0) : part.buffer.subarray(0, Math.min(part.length, PREAMBLE_BYTES))
+  }
+
+  /** From here on the range. What `head` has read of it is not read again. */
   begin(position: number, end: number): void {
     this.#position = position
     this.#end = end
-    this.#readAhead()
+    const head = this.#ahead
+    if (position >= end) return
+    this.#ahead = head.then((part) => {
+      if (part !== undefined && position < part.buffer.length) return part
+      if (part !== undefined) this.#pool.giveBack(part.buffer)
+      return this.#read(position)
+    })
+    this.#ahead.catch(() => {})
   }
 
   /** Valid until the next call. */
   async next(): Promise<Uint8Array | undefined> {
-    if (this.isLast) return undefined
-    const buffer = await this.#ahead
-    if (buffer === undefined) return undefined
-    if (this.#current !== undefined) this.#pool.giveBack(this.#current)
-    this.#current = buffer
-    const slice = buffer.subarray(0, Math.min(buffer.length, this.#end - this.#position))
-    this.#position += slice.length
-    this.isLast = this.#position >= this.#end
+    if (this.isLast || this.#position >= this.#end) return undefined
+    const part = await this.#ahead
+    if (part === undefined) return undefined
+    if (this.#current !== undefined) this.#pool.giveBack(this.#current.buffer)
+    this.#current = part
+    const until = Math.min(part.at + part.buffer.length, this.#end)
+    if (part.at + part.length < until) throw corrupt('it is too short')
+    const slice = part.buffer.subarray(this.#position - part.at, until - part.at)
+    this.#position = until
+    this.isLast = until >= this.#end
     if (!this.isLast) this.#readAhead()
     return slice
   }
@@ -105,20 +131,24 @@ class Slices {
   async close(): Promise<void> {
     // A read under way still writes into its buffer: both go back only when it is over.
     const ahead = await this.#ahead.catch(() => undefined)
-    if (this.#current !== undefined) this.#pool.giveBack(this.#current)
-    if (ahead !== undefined && ahead !== this.#current) this.#pool.giveBack(ahead)
+    if (this.#current !== undefined) this.#pool.giveBack(this.#current.buffer)
+    if (ahead !== undefined && ahead !== this.#current) this.#pool.giveBack(ahead.buffer)
     await closeFile(this.#fd)
   }
 
   #readAhead(): void {
-    this.#ahead = this.#position >= this.#end ? Promise.resolve(undefined) : this.#read(this.#position)
+    this.#ahead = this.#read(this.#position)
     this.#ahead.catch(() => {})
   }
 
-  async #read(position: number): Promise<Buffer> {
+  async #read(position: number): Promise<Part> {
     const buffer = this.#pool.take()
-    const wanted = Math.min(buffer.length, this.#end - position)
-    if ((await readAt(this.#fd, buffer.subarray(0, wanted), position)) < wanted) throw corrupt('it is too short')
-    return buffer
+    const at = position - (position % BLOCK_BYTES)
+    try {
+      return { buffer, at, length: await readBlocksAt(this.#fd, buffer, at) }
+    } catch (error) {
+      this.#pool.giveBack(buffer)
+      throw error
+    }
   }
 }

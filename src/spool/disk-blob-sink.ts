@@ -3,25 +3,30 @@ import type { BlobRef } from '../ledger/blob-ref.ts'
 import type { InstanceId } from '../ledger/ids.ts'
 import type { BlobSink, FinishedBlob } from './blob-store.ts'
 import type { BufferPool } from './buffer-pool.ts'
-import { encodeCommitRecord, PREAMBLE_BYTES } from './commit-record.ts'
+import { encodeCommitRecord } from './commit-record.ts'
 import type { SpoolCounters } from './counts.ts'
 import { type Digest, sha256 } from './digest.ts'
-import { closeFlushed, diskFailure, flushFile, writeAt } from './file-io.ts'
+import { BLOCK_BYTES, padded } from './direct-io.ts'
+import { closeCut, diskFailure, flushFile, writeAt } from './file-io.ts'
 import type { Tray, TrayFile } from './tray.ts'
 
-/** A slice of at least this many bytes is written as it is; smaller ones are gathered. */
-const LARGE_SLICE = 256 * 1024
 /** A growing object is flushed each time it has grown by this, so that its last flush is no longer than another's. */
 const FLUSH_EVERY = 64 * 1024 * 1024
 
 export interface DiskBlobSinkDeps {
   readonly tray: Pick<Tray, 'putBack' | 'drop'>
-  readonly pool: BufferPool
+  /** Of whole blocks each. */
+  readonly chunks: BufferPool
+  /** Of one block each. */
+  readonly blocks: BufferPool
   readonly counters: SpoolCounters
   readonly node: string
 }
 
-/** One blob on its way into a tray file: gathered into large writes, at most one of them under way. */
+/**
+ * One blob on its way into a tray file: gathered into large writes of whole blocks, at most one of them under way. The commit
+ * record goes along with the last write: within it where it is the whole object, else in the first block, written again.
+ */
 export class DiskBlobSink implements BlobSink {
   readonly #deps: DiskBlobSinkDeps
   readonly #file: TrayFile
@@ -33,6 +38,8 @@ export class DiskBlobSink implements BlobSink {
   #used: number
   /** Where in the file the chunk goes. */
   #position = 0
+  /** The file's first block, of an object that is longer than a chunk. */
+  #first: Buffer | undefined
   #flushedTo = 0
   #writing: Promise<void> | undefined
   #flushing: Promise<void> | undefined
@@ -46,7 +53,7 @@ export class DiskBlobSink implements BlobSink {
     this.#file = file
     this.#id = id
     this.#dataSetAt = head.length
-    this.#chunk = deps.pool.take()
+    this.#chunk = deps.chunks.take()
     this.#chunk.set(head)
     this.#used = head.length
   }
@@ -55,28 +62,33 @@ export class DiskBlobSink implements BlobSink {
     if (this.#failure !== undefined) throw this.#failure
     // While the peer is sending the next slice, not when it waits for its answer.
     this.#digest.update(slice)
-    if (slice.length >= LARGE_SLICE) return this.#writeLarge(slice)
     if (this.#used + slice.length > this.#chunk.length) return this.#writeOver(slice)
     this.#gather(slice)
   }
 
-  async finish(): Promise<FinishedBlob> {
-    await this.#settled()
-    const length = this.#position + this.#used - this.#dataSetAt
-    const record = { id: this.#id, dataSetAt: this.#dataSetAt, length, sha256: this.#digest.end() }
+  finish(): Promise<FinishedBlob> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    const end = this.#position + this.#used
+    const record = {
+      id: this.#id,
+      dataSetAt: this.#dataSetAt,
+      length: end - this.#dataSetAt,
+      sha256: this.#digest.end(),
+    }
     this.#deps.counters.blobs += 1
-    this.#deps.counters.bytes += length
+    this.#deps.counters.bytes += record.length
+    const { length } = record
     const ref: BlobRef = { store: 'disk', node: this.#deps.node, key: this.#file.key, length, sha256: record.sha256 }
-    const durable = this.#makeDurable(encodeCommitRecord(record))
+    const durable = this.#makeDurable(encodeCommitRecord(record), end)
     // Its owner awaits it later, beside the ledger's commit.
     durable.catch(() => {})
-    return { ref, durable }
+    return Promise.resolve({ ref, durable })
   }
 
   async abort(): Promise<void> {
     await this.#writing
     await this.#flushing
-    this.#deps.pool.giveBack(this.#chunk)
+    this.#giveBack()
     await (this.#usable ? this.#deps.tray.putBack(this.#file) : this.#deps.tray.drop(this.#file))
   }
 
@@ -86,48 +98,37 @@ export class DiskBlobSink implements BlobSink {
   }
 
   async #writeOver(slice: Uint8Array): Promise<void> {
-    const room = this.#chunk.length - this.#used
-    this.#gather(slice.subarray(0, room))
-    const rest = slice.subarray(room)
-    await this.#writeChunk()
+    let rest = slice
+    while (this.#used + rest.length > this.#chunk.length) {
+      const room = this.#chunk.length - this.#used
+      this.#gather(rest.subarray(0, room))
+      rest = rest.subarray(room)
+      await this.#writeChunk()
+    }
     this.#gather(rest)
   }
 
-  async #writeLarge(slice: Uint8Array): Promise<void> {
-    await this.#writeChunk()
-    await this.#settled()
-    this.#begin(slice)
-    await this.#settled()
-  }
-
-  /** Starts writing what was gathered, once the write before it is over, and goes on with another chunk. */
+  /** Starts writing a full chunk, once the write before it is over, and goes on with another. */
   async #writeChunk(): Promise<void> {
-    if (this.#used === 0) return
     await this.#settled()
     const full = this.#chunk
-    this.#begin(full.subarray(0, this.#used), () => this.#deps.pool.giveBack(full))
-    this.#chunk = this.#deps.pool.take()
-    this.#used = 0
-  }
-
-  #begin(bytes: Uint8Array, after: () => void = () => {}): void {
     const at = this.#position
-    this.#position += bytes.length
-    this.#deps.counters.writes += 1
-    this.#writing = writeAt(this.#file.fd, bytes, at)
+    if (at === 0) {
+      this.#first = this.#deps.blocks.take()
+      this.#first.set(full.subarray(0, BLOCK_BYTES))
+    }
+    this.#chunk = this.#deps.chunks.take()
+    this.#position += full.length
+    this.#used = 0
+    this.#writing = this.#write(full, at)
       .then(() => this.#flushGrown())
       .catch((error) => this.#fail(error))
-      .finally(after)
+      .finally(() => this.#deps.chunks.giveBack(full))
   }
 
-  /** Where it is the whole object, the commit record goes along in the one write. */
-  async #writeLast(record: Buffer): Promise<void> {
-    const whole = this.#position === 0
-    if (whole) record.copy(this.#chunk)
-    this.#begin(this.#chunk.subarray(0, this.#used))
-    const recorded = whole ? undefined : writeAt(this.#file.fd, record.subarray(0, PREAMBLE_BYTES), 0)
-    await recorded?.catch((error) => this.#fail(error))
-    await this.#settled()
+  #write(blocks: Uint8Array, at: number): Promise<void> {
+    this.#deps.counters.writes += 1
+    return writeAt(this.#file.fd, blocks, at)
   }
 
   /** Waits for the write under way. @throws KurirError when any write or flush of this object has failed */
@@ -146,25 +147,41 @@ export class DiskBlobSink implements BlobSink {
     })
   }
 
-  async #makeDurable(record: Buffer): Promise<void> {
+  async #makeDurable(record: Buffer, end: number): Promise<void> {
     try {
-      await this.#writeLast(record)
-      await this.#flushing
-      if (this.#failure !== undefined) throw this.#failure
+      await this.#writeRest(record)
       await this.#flush()
     } catch (error) {
       // The kernel may have forgotten the dirty pages: asking again would answer that all is well.
       await this.#deps.tray.drop(this.#file)
       throw diskFailure(error)
     } finally {
-      this.#deps.pool.giveBack(this.#chunk)
+      this.#giveBack()
     }
-    closeFlushed(this.#file.fd)
+    closeCut(this.#file.fd, end)
+  }
+
+  /** The last chunk and the commit record, side by side; every write is of whole blocks. */
+  async #writeRest(record: Buffer): Promise<void> {
+    const last = this.#chunk.fill(0, this.#used, padded(this.#used)).subarray(0, padded(this.#used))
+    const first = this.#first
+    record.copy(first ?? last)
+    const writes = [this.#write(last, this.#position), first === undefined ? undefined : this.#write(first, 0)]
+    // All of them end before a buffer goes back, whichever fails.
+    const ends = await Promise.allSettled([this.#writing, ...writes])
+    await this.#flushing
+    for (const outcome of ends) if (outcome.status === 'rejected') throw outcome.reason
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   #flush(): Promise<void> {
     this.#deps.counters.fileFlushes += 1
     return flushFile(this.#file.fd)
+  }
+
+  #giveBack(): void {
+    this.#deps.chunks.giveBack(this.#chunk)
+    if (this.#first !== undefined) this.#deps.blocks.giveBack(this.#first)
   }
 
   #fail(error: unknown): void {

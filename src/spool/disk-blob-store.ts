@@ -10,13 +10,14 @@ import type { BlobStore } from './blob-store.ts'
 import { Buckets } from './buckets.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { type SpoolCounters, type SpoolCounts, zeroCounters } from './counts.ts'
+import { BLOCK_BYTES, directFlag } from './direct-io.ts'
 import { readDataSet } from './disk-blob-reader.ts'
 import { DiskBlobSink } from './disk-blob-sink.ts'
 import { diskFailure } from './file-io.ts'
 import { Tray } from './tray.ts'
 
-/** A write is this long where an object is; two buffers serve an object, whatever its size. */
-const WRITE_BYTES = 256 * 1024
+/** Most objects are one write; two buffers serve an object, whatever its size. */
+const WRITE_BYTES = 1024 * 1024
 const READ_BYTES = 1024 * 1024
 
 export interface DiskBlobStoreOptions {
@@ -35,21 +36,25 @@ export class DiskBlobStore implements BlobStore, AsyncDisposable {
   readonly tray: Tray
   readonly node: string
   readonly #counters: SpoolCounters
-  readonly #writePool = new BufferPool(WRITE_BYTES, 64)
+  readonly #flags: number
+  readonly #writePool = new BufferPool(WRITE_BYTES, 16)
+  readonly #blockPool = new BufferPool(BLOCK_BYTES, 64)
   readonly #readPool = new BufferPool(READ_BYTES, 16)
 
-  private constructor(options: DiskBlobStoreOptions, buckets: Buckets, counters: SpoolCounters) {
+  private constructor(options: DiskBlobStoreOptions, buckets: Buckets, counters: SpoolCounters, flags: number) {
     this.node = options.node
     this.#counters = counters
+    this.#flags = flags
     this.buckets = buckets
-    this.tray = new Tray(buckets, options.newId, options.traySize ?? 256)
+    this.tray = new Tray(buckets, options.newId, options.traySize ?? 256, flags)
   }
 
   /** @throws KurirError `disk-full`, `disk-io` */
   static async open(options: DiskBlobStoreOptions): Promise<DiskBlobStore> {
     const counters = zeroCounters()
     try {
-      return new DiskBlobStore(options, await Buckets.open(options.folder, counters), counters)
+      const buckets = await Buckets.open(options.folder, counters)
+      return new DiskBlobStore(options, buckets, counters, directFlag(options.folder))
     } catch (error) {
       throw diskFailure(error)
     }
@@ -63,13 +68,14 @@ export class DiskBlobStore implements BlobStore, AsyncDisposable {
     const head = encodePart10Head(meta)
     // What stands there came from the network; a peer cannot make it longer than a buffer, but this is where it would hurt.
     if (head.length > WRITE_BYTES / 2) throw new KurirError('invalid-argument', 'permanent', 'file meta too long')
-    const deps = { tray: this.tray, pool: this.#writePool, counters: this.#counters, node: this.node }
+    const pools = { chunks: this.#writePool, blocks: this.#blockPool }
+    const deps = { tray: this.tray, ...pools, counters: this.#counters, node: this.node }
     return new DiskBlobSink(deps, await this.tray.take(), id, head)
   }
 
   read(ref: BlobRef, start = 0): AsyncGenerator<Uint8Array> {
     const path = this.buckets.path(parseBlobKey(ref.key))
-    return readDataSet(path, ref, start, this.#readPool)
+    return readDataSet(path, ref, start, this.#readPool, this.#flags)
   }
 
   /** Missing ones are no error: removing twice has its effect once. */

@@ -2,6 +2,7 @@
 // up on `fs` at each call, so that a test can take one away and see the power-cut checker notice.
 import fs from 'node:fs'
 import { hasErrno, KurirError } from '../base/failure.ts'
+import { BLOCK_BYTES } from './direct-io.ts'
 
 /** What went wrong on the disk, in our words. A full disk is transient: it refuses, and resumes when there is room. */
 export function diskFailure(cause: unknown): KurirError {
@@ -25,15 +26,6 @@ export const openFile = (path: string, flags: number, mode = 0o600): Promise<num
 
 export const closeFile = (fd: number): Promise<void> => call((done) => fs.close(fd, (error) => done(error ?? null)))
 
-/** Closes a file that has nothing left to write, which takes no longer than asking another thread to do it. */
-export function closeFlushed(fd: number): void {
-  try {
-    fs.closeSync(fd)
-  } catch {
-    // Its bytes are flushed; there is nothing more that a close could lose.
-  }
-}
-
 /** Flushes the bytes and the length of a file. Never called again on a file whose flush has failed. */
 export const flushFile = (fd: number): Promise<void> => call((done) => fs.fdatasync(fd, (error) => done(error)))
 
@@ -42,14 +34,45 @@ export const flushDirectory = (fd: number): Promise<void> => call((done) => fs.f
 
 export const truncateFile = (fd: number): Promise<void> => call((done) => fs.ftruncate(fd, 0, (error) => done(error)))
 
+/**
+ * Closes a file whose bytes are flushed, cut to its length: the padding of its last block goes. Nothing is left to be
+ * written, which takes no longer than asking another thread to do it; a power cut may bring the padding back.
+ */
+export function closeCut(fd: number, length: number): void {
+  try {
+    fs.ftruncateSync(fd, length)
+  } catch {
+    // The commit record says where the bytes end.
+  }
+  try {
+    fs.closeSync(fd)
+  } catch {
+    // Its bytes are flushed; there is nothing more that a close could lose.
+  }
+}
+
 /** Bytes read, fewer than asked for only at the end of the file. */
-export async function readAt(fd: number, into: Buffer, position: number): Promise<number> {
+export function readAt(fd: number, into: Buffer, position: number): Promise<number> {
+  return readUntil(fd, into, position, () => false)
+}
+
+/** The same for a file that may be open past the page cache: what is no whole block is the end of the file. */
+export function readBlocksAt(fd: number, into: Buffer, position: number): Promise<number> {
+  return readUntil(fd, into, position, (read) => read % BLOCK_BYTES !== 0)
+}
+
+async function readUntil(
+  fd: number,
+  into: Buffer,
+  position: number,
+  isEnd: (read: number) => boolean,
+): Promise<number> {
   let read = 0
   while (read < into.length) {
     const at = read
     const more = await call<number>((done) => fs.read(fd, into, at, into.length - at, position + at, done))
-    if (more === 0) break
     read += more
+    if (more === 0 || isEnd(read)) break
   }
   return read
 }

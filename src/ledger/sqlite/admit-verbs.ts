@@ -4,7 +4,8 @@ import { instanceStates } from './instance-state.ts'
 import type { WriterVerbs } from './protocol.ts'
 import type { WriteContext } from './write-context.ts'
 
-export const STUDY_FIND = `SELECT seq, modalities FROM study WHERE study_instance_uid = ?`
+export const STUDY_FIND = `SELECT seq, modalities, last_received_at AS last,
+  (accession_number IS NULL) + (patient_id IS NULL) + (patient_name IS NULL) AS missing FROM study WHERE study_instance_uid = ?`
 export const STUDY_INSERT = `INSERT INTO study
   (study_instance_uid, accession_number, patient_id, patient_name, modalities, state, first_received_at, last_received_at)
   VALUES (?, ?, ?, ?, ?, 'OPEN', ?, ?) RETURNING seq`
@@ -144,9 +145,20 @@ function instanceColumns(admission: Admission, study: number | null, node: strin
   ]
 }
 
+/** When a study's last instance came is told to the second: four pages less are written for each of its others. */
+const STUDY_GRAIN_MS = 1_000
+
+interface StudyFound {
+  readonly seq: number
+  readonly modalities: string
+  readonly last: number
+  /** How many of its identifying attributes no instance has told yet. */
+  readonly missing: number
+}
+
 /** Finds or makes the study of an instance, and keeps its row in step with what arrives. */
 function studies({ db }: WriteContext): (admission: Admission) => number | null {
-  const find = db.prepare<[string], { seq: number; modalities: string }>(STUDY_FIND)
+  const find = db.prepare<[string], StudyFound>(STUDY_FIND)
   const insert = db.prepare<unknown[], number>(STUDY_INSERT).pluck()
   const touch = db.prepare(STUDY_TOUCH)
   return ({ identity, reception }) => {
@@ -159,6 +171,8 @@ function studies({ db }: WriteContext): (admission: Admission) => number | null 
       return insert.get(...named, at, at) ?? null
     }
     const modalities = withModality(row.modalities, modality)
+    const isNews = modalities !== row.modalities || row.missing > 0
+    if (!isNews && reception.at - row.last < STUDY_GRAIN_MS) return row.seq
     touch.run(reception.at, modalities, accessionNumber, patientId, patientName, row.seq)
     return row.seq
   }
