@@ -25,8 +25,8 @@ const CONTENT_ROWS = `INSERT INTO delivery_content (delivery, rules, edits, edit
 const RULE_ROWS = `INSERT INTO delivery_rule (rule, delivery) SELECT 'rule' || (seq % 5), seq FROM delivery WHERE seq % 4 = 0`
 const OBLIGATION_ROWS = `INSERT INTO obligation (id, instance, kind, state, delivery, made_at)
   SELECT 'o' || seq, instance, 'DELIVER', CASE state WHEN 'READY' THEN 'PENDING' ELSE state END, seq, planned_at FROM delivery`
-const AUDIT_ROWS = `INSERT INTO audit_event (node, sequence, segment, at, event, actor, outcome, subject_kind, subject_id, hash)
-  SELECT 'n0', seq, 0, seq * 1000, 'Decision Made', 'planner', 'planned', 'Instance', id, x'00' FROM instance`
+const AUDIT_ROWS = `INSERT INTO audit_event (node, sequence, segment, at, event, actor, outcome, subject_kind, subject_id, hash, listed)
+  SELECT 'n0', seq, 0, seq * 1000, 'Decision Made', 'planner', 'planned', 'Instance', id, x'00', seq < ${INSTANCES - 500} FROM instance`
 const ATTEMPT_ROWS = `INSERT INTO attempt (id, delivery, number, started_at, outcome)
   SELECT 'a' || seq, seq, 1, planned_at, 'DELIVERED' FROM delivery WHERE seq % 4 = 0`
 const TALLIES = [

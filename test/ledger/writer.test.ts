@@ -272,3 +272,19 @@ describe('what a verb costs in the writer', () => {
     if (process.env['KURIR_TIMINGS'] !== undefined) process.stdout.write(`${JSON.stringify(took)} µs\n`)
   })
 })
+
+test('events come into their indexes many at a time, and a list shows the others with them', async () => {
+  using opened = await openWriterHere()
+  const event = (index: number) =>
+    opened.call('processEvent', { event: 'started', actor: `a${index % 3}`, outcome: 'success', detail: String(index) })
+  for (let done = 0; done < 700; done += 100) {
+    opened.run(...Array.from({ length: 100 }, (_, index) => event(done + index)))
+    opened.writer.tend()
+  }
+  const listed = opened.db.prepare<[], number>('SELECT sum(listed) FROM audit_event').pluck().get() ?? 0
+  expect(listed).toBeGreaterThanOrEqual(512)
+  expect(listed).toBeLessThan(700)
+  const { rows } = opened.reader.verbs.auditEvents({ actor: 'a1' }, { first: 200 })
+  const details = rows.map(({ row }) => Number(row.detail))
+  expect(details).toEqual(Array.from({ length: 200 }, (_, index) => 697 - 3 * index))
+})

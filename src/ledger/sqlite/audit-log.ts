@@ -1,6 +1,7 @@
 import { CHAIN_START, type ChainHead, chainHash } from '../../audit/chain.ts'
 import type { AuditEventName, AuditSubjectKind } from '../../audit/events.ts'
 import type { Instant } from '../../base/clock.ts'
+import { type AuditListing, auditListing } from './audit-listing.ts'
 import type { Connection } from './connection.ts'
 
 export const AUDIT_INSERT = `INSERT INTO audit_event
@@ -28,12 +29,14 @@ export interface AuditLog {
   /** Where the chain stands, to go back to when the transaction is. */
   head(): ChainHead
   rewind(head: ChainHead): void
+  readonly listing: AuditListing
 }
 
 /** Reads where the chain of this node ends, and goes on from there. */
 export function openAuditLog(db: Connection, node: string): AuditLog {
   const insert = db.prepare(AUDIT_INSERT)
   const last = db.prepare<[string], ChainHead>(AUDIT_HEAD).get(node)
+  const listing = auditListing(db)
   let head: ChainHead = last ?? { sequence: 0, hash: CHAIN_START }
   return {
     append(at, { event, actor, outcome, subject, detail }) {
@@ -44,7 +47,9 @@ export function openAuditLog(db: Connection, node: string): AuditLog {
       const segment = Math.floor(sequence / SEGMENT)
       insert.run(node, sequence, segment, at, event, actor, outcome, subjectKind, subjectId, chained.detail, hash)
       head = { sequence, hash }
+      listing.appended()
     },
+    listing,
     head: () => head,
     rewind(to) {
       head = to

@@ -29,6 +29,15 @@ export function connectWriter(file: string): Connection {
   })
 }
 
+/** Opens an existing database for checkpoints alone, which flush the database before the log is written from its beginning. */
+export function connectCheckpointer(file: string): Connection {
+  return connect(file, { fileMustExist: true }, (db) => {
+    db.pragma('synchronous = FULL')
+    db.pragma('wal_autocheckpoint = 0')
+    db.pragma('cache_size = -2048')
+  })
+}
+
 /** Opens an existing database to read; never waits for the writer. */
 export function connectReader(file: string): Connection {
   return connect(file, { fileMustExist: true }, (db) => {

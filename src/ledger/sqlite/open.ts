@@ -57,10 +57,26 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
   const signals = new Int32Array(new SharedArrayBuffer(SIGNALS.length * Int32Array.BYTES_PER_ELEMENT))
   const counts = { fullCommits: 0, quietCommits: 0, checkpoints: 0, walBytes: 0 }
   const opening = Promise.withResolvers<void>()
+  const start = writerStart(options, signals)
+  let folding = false
+
+  /** Most of the log on a thread of its own; what has come meanwhile is little, and the writer's, which may then begin anew. */
+  function fold(): void {
+    if (folding) return
+    folding = true
+    checkpointer
+      .call('fold', [])
+      .then(() => writer.call('checkpoint', []))
+      // The log keeps everything until one succeeds; the writer makes its own when it grows too long.
+      .catch(() => {})
+      .finally(() => {
+        folding = false
+      })
+  }
 
   const writer: WorkerLine = openLine<FromWriter>({
     script: new URL('./writer-worker.ts', import.meta.url),
-    start: writerStart(options, signals),
+    start,
     stamp: (verb, args, id) => ({ id, verb, args, at: now() }),
     receive: (message) => {
       if (message.kind === 'opened') opening.resolve()
@@ -70,6 +86,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
         if (message.commit === 'quiet') counts.quietCommits += 1
         counts.checkpoints = message.checkpoints
         counts.walBytes = message.walBytes
+        if (message.walBytes >= start.walLimitBytes) fold()
         for (const topic of message.wakes) wakes.wake(topic)
         for (const answer of message.answers) writer.answered(answer)
       }
@@ -82,15 +99,21 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
     stamp: (verb, args, id) => ({ id, verb, args, at: now() }),
     receive: (answer) => reader.answered(answer),
   })
+  const checkpointer: WorkerLine = openLine<Answer>({
+    script: new URL('./checkpoint-worker.ts', import.meta.url),
+    start: { file: options.file },
+    stamp: (verb, args, id) => ({ id, verb, args, at: now() }),
+    receive: (answer) => checkpointer.answered(answer),
+  })
   writer.worker.once('error', (error) => opening.reject(error))
   try {
     await opening.promise
     syncDirectory(dirname(options.file))
   } catch (error) {
-    await Promise.all([reader.close(), writer.close()])
+    await Promise.all([reader.close(), checkpointer.close(), writer.close()])
     throw error
   }
-  return proxy({ writer, reader, wakes, now, signals, counts })
+  return proxy({ writer, reader, checkpointer, wakes, now, signals, counts })
 }
 
 /**
@@ -111,7 +134,7 @@ export function openSqliteViews(
   return { views: viewsOver(read, now), lastRuleset: () => read('lastRuleset'), [Symbol.asyncDispose]: reader.close }
 }
 
-function writerStart(options: SqliteLedgerOptions, signals: Int32Array): object {
+function writerStart(options: SqliteLedgerOptions, signals: Int32Array) {
   const { file, node, clock, duplicateWindow, gatherWindow, walLimitBytes, migrations } = options
   return {
     file,
@@ -154,6 +177,7 @@ function syncDirectory(directory: string): void {
 interface ProxyParts {
   readonly writer: WorkerLine
   readonly reader: WorkerLine
+  readonly checkpointer: WorkerLine
   readonly wakes: Wakes
   readonly now: () => Instant
   readonly signals: Int32Array
@@ -161,7 +185,7 @@ interface ProxyParts {
 }
 
 /** The port, verb by verb: straight lines to one thread or the other. */
-function proxy({ writer, reader, wakes, now, signals, counts }: ProxyParts): Ledger {
+function proxy({ writer, reader, checkpointer, wakes, now, signals, counts }: ProxyParts): Ledger {
   // What comes back over a line is what the verb of that name answered: the one place where that is said.
   const write: Write = (name, ...args) => writer.call(name, args) as Promise<ReturnType<WriterVerbs[typeof name]>>
   const read = readThrough(reader)
@@ -216,8 +240,8 @@ function proxy({ writer, reader, wakes, now, signals, counts }: ProxyParts): Led
     auditVerify: () => verifyAudit((from) => read('auditSlice', from)),
     checkpoint: () => writer.call('checkpoint', []) as ReturnType<Ledger['checkpoint']>,
     async [Symbol.asyncDispose]() {
-      // The reader first: it must not hold a snapshot while the writer folds the log back.
-      await reader.close()
+      // The others first: they must not hold a snapshot while the writer folds the log back.
+      await Promise.all([reader.close(), checkpointer.close()])
       await writer.close()
     },
   }

@@ -92,7 +92,7 @@ export function readInstances(
       const row = view.get(id)
       return row === undefined ? undefined : toInstance(row)
     },
-    instances: (selection, request) => page('i', [instanceSource(selection)], request, toInstance),
+    instances: (selection, request) => page('i', instanceSources(selection), request, toInstance),
     header: (id) => header.get(id),
   }
 }
@@ -122,14 +122,20 @@ export function studySource(selection: StudySelection): Source {
   return { select: STUDY_SELECT, ...filter, at: 's.last_received_at', seq: 's.seq' }
 }
 
-export function instanceSource(selection: InstanceSelection): Source {
+/** The decided ones, by their indexes, and the few that wait for a decision. */
+export function instanceSources(selection: InstanceSelection): readonly Source[] {
   const { studyInstanceUid, state, sopClassUid, callingAe, receivedAfter } = selection
-  const filter = conditions([
+  const { where, params } = conditions([
     ['i.study = (SELECT seq FROM study WHERE study_instance_uid = ?)', studyInstanceUid],
     ['i.state = ?', state],
     ['i.sop_class_uid = ?', sopClassUid],
     ['i.calling_ae = ?', callingAe],
     ['i.received_at >= ?', receivedAfter],
   ])
-  return { select: INSTANCE_SELECT, ...filter, at: 'i.received_at', seq: 'i.seq' }
+  const order = { params, at: 'i.received_at', seq: 'i.seq' }
+  const waiting = `${INSTANCE_SELECT} INDEXED BY instance_waiting`
+  return [
+    { select: INSTANCE_SELECT, where: ['i.undecided = 0', ...where], ...order },
+    { select: waiting, where: ['i.undecided = 1', ...where], ...order },
+  ]
 }

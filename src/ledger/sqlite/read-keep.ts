@@ -62,7 +62,7 @@ export function readAudit(db: Connection): Pick<ReaderVerbs, 'auditEvents' | 'au
   const view = db.prepare<[string, number], AuditColumns>(AUDIT_VIEW)
   const slice = db.prepare<[number, number], AuditColumns & { hash: Uint8Array }>(AUDIT_SLICE)
   return {
-    auditEvents: (selection, request) => page('e', [auditSource(selection)], request, toAuditRow),
+    auditEvents: (selection, request) => page('e', auditSources(selection), request, toAuditRow),
     auditEvent(node, sequence) {
       const row = view.get(node, sequence)
       return row === undefined ? undefined : toAuditRow(row)
@@ -89,13 +89,16 @@ function toAuditRow({ seq: _, at, ...row }: AuditColumns): AuditRow {
   return { ...row, at: at as Instant }
 }
 
-export function auditSource({ event, actor, after, before, subjectId }: AuditSelection): Source {
-  const filter = conditions([
+/** The events in the indexes, and the last few hundred, which are not in them yet (`audit-listing.ts`). */
+export function auditSources({ event, actor, after, before, subjectId }: AuditSelection): readonly Source[] {
+  const { where, params } = conditions([
     ['e.subject_id = ?', subjectId],
     ['e.event = ?', event],
     ['e.actor = ?', actor],
     ['e.at >= ?', after],
     ['e.at < ?', before],
   ])
-  return { select: AUDIT_SELECT, ...filter, at: 'e.at', seq: 'e.seq' }
+  return ['e.listed = 1', 'e.listed = 0'].map((which) => {
+    return { select: AUDIT_SELECT, where: [which, ...where], params, at: 'e.at', seq: 'e.seq' }
+  })
 }

@@ -54,6 +54,13 @@ export const study = sqliteTable(
   ],
 )
 
+/**
+ * Most indexes of `instance` and `audit_event` are of rows that have been there for a moment: what an admission writes must be
+ * flushed before its sender is answered, and each index is a page more. Those rows come into them many at a time.
+ */
+const DECIDED = sql`undecided = 0`
+const LISTED = sql`listed = 1`
+
 export const instance = sqliteTable(
   'instance',
   {
@@ -99,14 +106,15 @@ export const instance = sqliteTable(
     check('instance_door', oneOf(t.door, DOORS)),
     check('instance_state', oneOf(t.state, INSTANCE_STATES)),
     index('instance_undecided').on(t.undecided).where(sql`undecided = 1`),
+    index('instance_waiting').on(t.receivedAt).where(sql`undecided = 1`),
     index('instance_duplicate').on(t.duplicateOf).where(sql`duplicate_of IS NOT NULL`),
-    index('instance_blob').on(t.blobKey),
+    index('instance_blob').on(t.blobKey).where(DECIDED),
     index('instance_uid').on(t.sopInstanceUid),
-    index('instance_received').on(t.receivedAt),
+    index('instance_received').on(t.receivedAt).where(DECIDED),
     index('instance_study').on(t.study, t.receivedAt),
-    index('instance_by_state').on(t.state, t.receivedAt),
-    index('instance_calling').on(t.callingAe, t.receivedAt),
-    index('instance_class').on(t.sopClassUid, t.receivedAt),
+    index('instance_by_state').on(t.state, t.receivedAt).where(DECIDED),
+    index('instance_calling').on(t.callingAe, t.receivedAt).where(DECIDED),
+    index('instance_class').on(t.sopClassUid, t.receivedAt).where(DECIDED),
   ],
 )
 
@@ -292,14 +300,17 @@ export const auditEvent = sqliteTable(
     subjectId: text('subject_id'),
     detail: text(),
     hash: blob({ mode: 'buffer' }).notNull(),
+    /** 1 once the event is in the indexes by which it is looked for; no part of what is chained. */
+    listed: integer().notNull().default(0),
   },
   (t) => [
     check('audit_subject', oneOf(t.subjectKind, AUDIT_SUBJECTS)),
     unique('audit_chain').on(t.node, t.sequence),
-    index('audit_at').on(t.at),
-    index('audit_by_event').on(t.event, t.at),
-    index('audit_by_actor').on(t.actor, t.at),
-    index('audit_subject_at').on(t.subjectId, t.at),
+    index('audit_unlisted').on(t.at).where(sql`listed = 0`),
+    index('audit_at').on(t.at).where(LISTED),
+    index('audit_by_event').on(t.event, t.at).where(LISTED),
+    index('audit_by_actor').on(t.actor, t.at).where(LISTED),
+    index('audit_subject_at').on(t.subjectId, t.at).where(LISTED),
   ],
 )
 

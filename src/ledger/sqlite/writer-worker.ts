@@ -69,7 +69,8 @@ function serve(writer: Writer): void {
   function fold(asked: boolean): { readonly ok: true } | { readonly ok: false; readonly failure: Failure } {
     try {
       walBytes = writer.walBytes()
-      if (!asked && walBytes < start.walLimitBytes) return { ok: true }
+      // The thread for it is behind, or could not: better that senders wait than that the log grows without end.
+      if (!asked && walBytes < 2 * start.walLimitBytes) return { ok: true }
       writer.checkpoint('PASSIVE')
       checkpoints += 1
       return { ok: true }
@@ -80,6 +81,7 @@ function serve(writer: Writer): void {
 
   /** Checkpoints are neither verbs nor part of a transaction: they run between two. */
   function tend(asked: readonly Call[]): void {
+    writer.tend()
     untended += 1
     if (asked.length === 0 && untended < LOOK_EVERY) return
     untended = 0

@@ -32,6 +32,8 @@ export interface WriterOptions {
 export interface Writer {
   /** One transaction: a savepoint a verb, all committed together or, when SQLite refuses the batch, all failed. */
   run(calls: readonly Call[]): BatchAnswer
+  /** What is written many at a time, in a transaction of its own that is not flushed; nothing when there is little of it. */
+  tend(): void
   /** Copies committed pages back into the database as far as readers allow; flushes twice. */
   checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): void
   /** Size of the log that a checkpoint would still have to copy. */
@@ -92,8 +94,21 @@ export function openWriter(db: Connection, options: WriterOptions): Writer {
     }
   }
 
+  function tend(): void {
+    if (!audit.listing.isDue) return
+    try {
+      transaction.begin(false)
+      audit.listing.list()
+      transaction.commit()
+    } catch (error) {
+      // Nobody asked for it, and nothing is lost without it: the next time is soon enough.
+      transaction.abandon(error)
+    }
+  }
+
   return {
     run,
+    tend,
     checkpoint: (mode) => {
       db.pragma(`wal_checkpoint(${mode})`)
     },
