@@ -1,5 +1,5 @@
 import { TextDecoder } from 'node:util'
-import { decodeIso2022 } from './iso-2022.ts'
+import { decodeIso2022, readRomaji } from './iso-2022.ts'
 import { decodeBytes } from './text-decoder.ts'
 
 /**
@@ -11,6 +11,8 @@ export interface CharacterSet {
   readonly kind: 'ascii' | 'utf-8' | 'single-byte' | 'multi-byte' | 'iso-2022'
   /** Of a single- or multi-byte set its WHATWG name; of ISO 2022 that of G1 before any escape. */
   readonly label?: string
+  /** Whether 5CH and 7EH are the yen sign and the overline of JIS X 0201 (ISO-IR 14), unless they are delimiters. */
+  readonly isRomaji?: true
   /** Set where a term means nothing to us: its text is read as Latin-1. */
   readonly unknownTerm?: string
 }
@@ -58,9 +60,9 @@ function readTerms(terms: readonly string[]): CharacterSet {
   const unknown = terms.find((term, i) => term !== '' && ![first, ...others][i])
   const strange = unknown === undefined ? {} : { unknownTerm: unknown }
   const label = SINGLE_BYTE[first] ?? G1_LABELS[first]
-  const written = label === undefined ? {} : { label }
+  const written = { ...(label === undefined ? {} : { label }), ...(first === '13' ? { isRomaji: true as const } : {}) }
   if (extended) return { terms, kind: 'iso-2022', ...written, ...strange }
-  if (label !== undefined) return { terms, kind: 'single-byte', label, ...strange }
+  if (label !== undefined) return { terms, kind: 'single-byte', label, ...written, ...strange }
   return first === '6' ? { ...ASCII, terms } : { terms, kind: 'single-byte', label: 'latin1', ...strange }
 }
 
@@ -76,22 +78,35 @@ function readTerm(term: string): string {
   return number in SINGLE_BYTE || EXTENSION_ONLY.has(number) || number === '192' || number === '6' ? number : ''
 }
 
-/** Text decoded as its character set says; never throws: what cannot be read becomes U+FFFD. */
+/**
+ * Text decoded as its character set says; never throws: what cannot be read becomes U+FFFD.
+ *
+ * @param delimiters the ASCII characters that separate values or components, and so are never anything else
+ */
 export function decodeText(bytes: Buffer, set: CharacterSet, delimiters: string): string {
-  if (isAscii(bytes)) return bytes.toString('latin1')
+  if (isPlain(bytes, set)) return bytes.toString('latin1')
   switch (set.kind) {
     case 'ascii':
       return decodeUndeclared(bytes)
     case 'utf-8':
-    case 'single-byte':
     case 'multi-byte':
       return decodeBytes(bytes, set.label ?? 'latin1')
+    case 'single-byte':
+      return romajiOf(decodeBytes(bytes, set.label ?? 'latin1'), set, delimiters)
     case 'iso-2022':
-      return decodeIso2022(bytes, set.label, delimiters)
+      return decodeIso2022(bytes, set, delimiters)
     default:
       return set.kind satisfies never
   }
 }
+
+function romajiOf(text: string, { isRomaji }: CharacterSet, delimiters: string): string {
+  return isRomaji === true ? readRomaji(text, delimiters) : text
+}
+
+/** Whether the bytes read the same in this set as in ASCII. */
+export const isPlain = (bytes: Uint8Array, set: CharacterSet): boolean =>
+  isAscii(bytes) && !(set.isRomaji === true && bytes.some((byte) => byte === 0x5c || byte === 0x7e))
 
 /** Whether text reads as it was meant: not where it is not ASCII and no set is declared that we know, unless it is UTF-8. */
 export function isCertain(bytes: Uint8Array, set: CharacterSet): boolean {
@@ -124,46 +139,6 @@ function isAscii(bytes: Uint8Array): boolean {
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i] ?? 0
     if (byte >= 0x80 || byte === 0x1b) return false
-  }
-  return true
-}
-
-const reverse = new Map<string, ReadonlyMap<string, number>>()
-
-/**
- * Text as bytes of its character set. Undefined when the set cannot hold it, or only with escape sequences: the caller
- * then changes the header to ISO_IR 192.
- */
-export function encodeText(text: string, set: CharacterSet): Buffer | undefined {
-  if (isPlainAscii(text)) return Buffer.from(text, 'latin1')
-  if (set.kind === 'utf-8') return Buffer.from(text, 'utf-8')
-  const label = set.label
-  if (label === undefined || set.kind === 'multi-byte' || label === 'euc-kr' || label === 'gbk') return undefined
-  const table = reverseTable(label)
-  const bytes: number[] = []
-  for (const character of text) {
-    const byte = character < '\x80' ? character.charCodeAt(0) : table.get(character)
-    if (byte === undefined || byte === 0x1b) return undefined
-    bytes.push(byte)
-  }
-  return Buffer.from(bytes)
-}
-
-function reverseTable(label: string): ReadonlyMap<string, number> {
-  let table = reverse.get(label)
-  if (table === undefined) {
-    const high = Array.from({ length: 0x60 }, (_, i) => 0xa0 + i)
-    const pairs = high.map((byte) => [decodeBytes(Buffer.of(byte), label), byte] as const)
-    table = new Map(pairs.filter(([character]) => character !== '\ufffd'))
-    reverse.set(label, table)
-  }
-  return table
-}
-
-function isPlainAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code >= 0x80 || code === 0x1b) return false
   }
   return true
 }

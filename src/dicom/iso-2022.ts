@@ -3,7 +3,7 @@ import { decodeBytes } from './text-decoder.ts'
 // Which set an escape sequence brings into G0 or G1 (PS3.3 tables C.12-3 and C.12-4): the bytes after ESC.
 // biome-ignore format: a table is read by rows
 const G0: Readonly<Record<string, G0Set>> = {
-  '(B': 'ascii', '(J': 'ascii', $B: 'jisx0208', '$@': 'jisx0208', '$(D': 'jisx0212', '$(B': 'jisx0208',
+  '(B': 'ascii', '(J': 'romaji', $B: 'jisx0208', '$@': 'jisx0208', '$(D': 'jisx0212', '$(B': 'jisx0208',
 }
 // biome-ignore format: a table is read by rows
 const G1: Readonly<Record<string, string>> = {
@@ -12,20 +12,26 @@ const G1: Readonly<Record<string, string>> = {
   'windows-874', ')I': 'shift_jis', '$)C': 'euc-kr', '$)A': 'gbk',
 }
 
-type G0Set = 'ascii' | 'jisx0208' | 'jisx0212'
+type G0Set = 'ascii' | 'romaji' | 'jisx0208' | 'jisx0212'
 
 const ESC = 0x1b
 
 /**
- * Text with code extensions (ISO 2022; PS3.5 6.1.2.5). Line ends, and in ASCII the delimiters, bring back the initial
- * sets (PS3.5 6.1.2.5.3).
+ * Text with code extensions (ISO 2022; PS3.5 6.1.2.5). Line ends and, but in two-byte text, the delimiters bring back the
+ * initial sets (PS3.5 6.1.2.5.3).
  *
- * @param initialG1 WHATWG name of what high bytes mean before any escape; undefined where only ASCII was declared
+ * @param initial the WHATWG name of what high bytes mean before any escape, undefined where only ASCII was declared; and
+ *   whether low ones are those of JIS X 0201
  * @param delimiters ASCII characters that separate values or components: `\`, in PN also `^` and `=`
  */
-export function decodeIso2022(bytes: Buffer, initialG1: string | undefined, delimiters: string): string {
-  let g0: G0Set = 'ascii'
-  let g1 = initialG1
+export function decodeIso2022(
+  bytes: Buffer,
+  initial: { readonly label?: string; readonly isRomaji?: true },
+  delimiters: string,
+): string {
+  const initialG0 = initial.isRomaji === true ? 'romaji' : 'ascii'
+  let g0: G0Set = initialG0
+  let g1 = initial.label
   let text = ''
   let at = 0
   while (at < bytes.length) {
@@ -39,10 +45,10 @@ export function decodeIso2022(bytes: Buffer, initialG1: string | undefined, deli
       continue
     }
     const end = runEnd(bytes, at, g0, delimiters)
-    text += decodeRun(bytes.subarray(at, end), g0, g1)
+    text += decodeRun(bytes.subarray(at, end), g0, g1, delimiters)
     if (resets(bytes[end - 1] ?? 0, g0, delimiters)) {
-      g0 = 'ascii'
-      g1 = initialG1
+      g0 = initialG0
+      g1 = initial.label
     }
     at = end
   }
@@ -71,12 +77,22 @@ function runEnd(bytes: Buffer, at: number, g0: G0Set, delimiters: string): numbe
 
 function resets(byte: number, g0: G0Set, delimiters: string): boolean {
   if (byte === 0x09 || byte === 0x0a || byte === 0x0c || byte === 0x0d) return true
-  return g0 === 'ascii' && byte < 0x80 && delimiters.includes(String.fromCharCode(byte))
+  return isOneByte(g0) && byte < 0x80 && delimiters.includes(String.fromCharCode(byte))
 }
 
-function decodeRun(run: Buffer, g0: G0Set, g1: string | undefined): string {
+const isOneByte = (g0: G0Set): g0 is Exclude<G0Set, 'jisx0208' | 'jisx0212'> => g0 === 'ascii' || g0 === 'romaji'
+
+function decodeRun(run: Buffer, g0: G0Set, g1: string | undefined, delimiters: string): string {
   if ((run[0] ?? 0) >= 0x80) return g1 === undefined ? '\ufffd'.repeat(run.length) : decodeBytes(run, g1)
-  return g0 === 'ascii' ? run.toString('latin1') : decodeJapanese(run, g0)
+  if (!isOneByte(g0)) return decodeJapanese(run, g0)
+  const text = run.toString('latin1')
+  return g0 === 'ascii' ? text : readRomaji(text, delimiters)
+}
+
+/** JIS X 0201 has a yen sign and an overline where ASCII has the backslash and the tilde. */
+export function readRomaji(text: string, delimiters: string): string {
+  const overlined = text.replaceAll('~', '\u203e')
+  return delimiters.includes('\\') ? overlined : overlined.replaceAll('\\', '\u00a5')
 }
 
 /** Seven-bit pairs become EUC-JP, which TextDecoder knows: both high bits set, 8FH in front for JIS X 0212. */

@@ -20,8 +20,11 @@ export function decodeValue(
 function decodeTextValue(bytes: Buffer, vr: string, set: CharacterSet): readonly string[] {
   if (bytes.length === 0) return []
   if (!usesCharacterSet(vr)) return split(bytes.toString('latin1'), vr)
-  return split(decodeText(bytes, set, vr === 'PN' ? '\\^=' : isOneValue(vr) ? '' : '\\'), vr)
+  return split(decodeText(bytes, set, delimitersOf(vr)), vr)
 }
+
+/** The characters that separate values and, in a PN, components (PS3.5 6.2). */
+export const delimitersOf = (vr: string): string => (vr === 'PN' ? '\\^=' : isOneValue(vr) ? '' : '\\')
 
 function split(text: string, vr: string): readonly string[] {
   if (isOneValue(vr)) return one(text.replace(/[ \0]+$/, ''))

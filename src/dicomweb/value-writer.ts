@@ -1,4 +1,6 @@
-import { type CharacterSet, encodeText } from '../dicom/character-set.ts'
+import type { CharacterSet } from '../dicom/character-set.ts'
+import { encodeText } from '../dicom/text-encoder.ts'
+import { delimitersOf } from '../dicom/value.ts'
 import { isText, usesCharacterSet, type Vr } from '../dicom/vr.ts'
 import { badModel } from './model.ts'
 
@@ -27,7 +29,7 @@ function encodeTexts(values: readonly string[], vr: Vr, set: CharacterSet): Buff
     if (!/^[\x20-\x7e\t\r\n\f]*$/.test(text)) throw badModel('a value holds characters that its VR may not')
     return padded(Buffer.from(text, 'latin1'), vr)
   }
-  const bytes = encodeText(text, set)
+  const bytes = encodeText(text, set, delimitersOf(vr))
   return bytes === undefined ? NOT_IN_SET : padded(bytes, vr)
 }
 

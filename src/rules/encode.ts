@@ -1,5 +1,7 @@
-import { ASCII, type CharacterSet, encodeText } from '../dicom/character-set.ts'
+import { ASCII, type CharacterSet } from '../dicom/character-set.ts'
 import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
+import { encodeText } from '../dicom/text-encoder.ts'
+import { delimitersOf } from '../dicom/value.ts'
 import { isLongForm, usesCharacterSet, wordBytes } from '../dicom/vr.ts'
 import { keyOf } from './draft.ts'
 
@@ -31,7 +33,7 @@ export function encodeValues(
   const write = WRITERS[vr]
   if (write !== undefined)
     return encodeNumbers(values, wordBytes(vr), (bytes, value, at) => write(bytes, value, at, bigEndian))
-  const bytes = encodeText(values.join('\\'), usesCharacterSet(vr) ? set : ASCII)
+  const bytes = encodeText(values.join('\\'), usesCharacterSet(vr) ? set : ASCII, delimitersOf(vr))
   if (bytes === undefined) return undefined
   if (bytes.length > SHORT_FORM_BYTES && !isLongForm(vr)) return 'too-long'
   if (bytes.length % 2 === 0) return bytes

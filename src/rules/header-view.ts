@@ -1,5 +1,5 @@
 import { tagOf } from '../dicom/attribute-path.ts'
-import { isCertain } from '../dicom/character-set.ts'
+import { isCertain, isPlain } from '../dicom/character-set.ts'
 import { lookUpTag } from '../dicom/dictionary.ts'
 import type { Header, HeaderElement } from '../dicom/header.ts'
 import { scanUnknown } from '../dicom/scan.ts'
@@ -28,7 +28,7 @@ function* viewed(header: Header): Generator<ViewedElement> {
   for (const element of header.walk()) {
     const vr = element.isSequence ? 'SQ' : header.readableVr(element.tag, element.vr)
     const isText = usesCharacterSet(vr) || element.vr === 'UN'
-    const ascii = isAscii(element.value)
+    const ascii = element.value !== undefined && isPlain(element.value, element.characterSet)
     yield {
       path: element.path,
       vr,
@@ -58,7 +58,3 @@ function insideOf({ value }: HeaderElement): readonly ViewedElement[] | undefine
 }
 
 const beginsWithItem = (bytes: Buffer): boolean => bytes.length >= 8 && bytes.readUInt32LE(0) === 0xe000fffe
-
-// ESC begins another character set (PS3.5 6.1.2.5), so text with it is not plain ASCII.
-const isAscii = (bytes: Uint8Array | undefined): boolean =>
-  bytes?.every((byte) => byte < 0x80 && byte !== 0x1b) === true

@@ -1,4 +1,5 @@
 import { usesCharacterSet } from '../dicom/vr.ts'
+import { isTimeVr, readMoment } from './moment.ts'
 
 // Characters of one value (PS3.5 6.2, table 6.2-1); of PN each component group.
 const LONGEST: Readonly<Record<string, number>> = {
@@ -34,12 +35,16 @@ const SHAPES: Readonly<Record<string, readonly [RegExp, string]>> = {
 
 const INTEGERS: Readonly<Record<string, readonly [bigint, bigint]>> = {
   US: [0n, 0xffffn],
+  IS: [-0x8000_0000n, 0x7fff_ffffn],
   SS: [-0x8000n, 0x7fffn],
   UL: [0n, 0xffff_ffffn],
   SL: [-0x8000_0000n, 0x7fff_ffffn],
   UV: [0n, 0xffff_ffff_ffff_ffffn],
   SV: [-0x8000_0000_0000_0000n, 0x7fff_ffff_ffff_ffffn],
 }
+
+// Alphabetic, ideographic, phonetic (PS3.5 6.2.1.1).
+const PN_GROUPS = 3
 
 const WHOLE = /^[+-]?\d{1,20}$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
@@ -67,6 +72,9 @@ export function unfit(value: string, vr: string): string | undefined {
   if (longest !== undefined && length > longest) return `is ${length} characters; ${vr} holds ${longest}`
   const shape = SHAPES[vr]
   if (shape !== undefined && !shape[0].test(value)) return `does not fit ${vr}, which is ${shape[1]}`
+  if (isTimeVr(vr) && readMoment(value, vr) === undefined)
+    return `does not fit ${vr}: there is no such ${vr === 'TM' ? 'time' : 'day'}`
+  if (vr === 'PN' && value.split('=').length > PN_GROUPS) return `has more than ${PN_GROUPS} component groups`
   const range = INTEGERS[vr]
   if (range !== undefined && !isWholeWithin(value, range))
     return `does not fit ${vr}, a whole number from ${range[0]} to ${range[1]}`
@@ -76,7 +84,8 @@ export function unfit(value: string, vr: string): string | undefined {
 }
 
 function isWholeWithin(value: string, [least, most]: readonly [bigint, bigint]): boolean {
-  if (!WHOLE.test(value)) return false
-  const number = BigInt(value.replace(/^\+/, ''))
+  const digits = value.trim()
+  if (!WHOLE.test(digits)) return false
+  const number = BigInt(digits.replace(/^\+/, ''))
   return number >= least && number <= most
 }

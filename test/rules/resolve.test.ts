@@ -153,3 +153,65 @@ describe('what a rewrite resolves to', () => {
     expect(forwards('{ PatientID: "12", not: { StudyID: { present: true } } }')).toBe(1)
   })
 })
+
+describe('text of no known character set', () => {
+  const latin = text(0x00080080, 'LO', 'Süd')
+  const wide = '{ set: { PatientName: "山" } }'
+
+  test('holds what would have to be converted, and nothing else', async () => {
+    const reason =
+      'rewrite: InstitutionName has text of no character set that is known; default_charset of its caller may say which'
+    expect((await rewrite(wide, [latin, ID])).holds[0]?.reason).toBe(reason)
+    const strange = text(0x00080005, 'CS', 'NONSENSE')
+    expect((await rewrite(wide, [strange, latin, ID])).holds[0]?.reason).toBe(reason)
+    expect(edits(await rewrite('{ set: { PatientID: N } }', [latin, ID]))).toEqual([['100020', `LO ${hex('N ')}`]])
+    expect((await rewrite(`{ remove: [InstitutionName] }, ${wide}`, [latin, ID])).holds).toEqual([])
+  })
+
+  test('is converted where it is UTF-8 after all', async () => {
+    expect(edits(await rewrite(wide, [text(0x00080080, 'LO', 'Süd', 'utf8'), ID]))).toEqual([
+      ['80005', `CS ${hex('ISO_IR 192')}`],
+      ['80080', `LO ${hex('Süd', 'utf8')}`],
+      ['100010', `PN ${hex('山 ', 'utf8')}`],
+    ])
+  })
+
+  test('and an item that declares a set of its own is written in that', async () => {
+    const item = Buffer.concat([text(0x00080005, 'CS', 'ISO_IR 144'), text(0x0008103e, 'LO', 'x')])
+    const elements = [text(0x00080005, 'CS', 'ISO_IR 100'), element(0x00081115, 'SQ', item)]
+    expect(edits(await rewrite('{ set: { ReferencedSeriesSequence.SeriesDescription: "Ж" } }', elements))).toEqual([
+      ['81115[0].8103e', 'LO b620'],
+    ])
+  })
+})
+
+describe('what a VR cannot hold is held, and never cut', () => {
+  test.each([
+    ['PatientName: "A=B=C=D"', 'PatientName has more than 3 component groups'],
+    ['PatientBirthDate: "{StudyID}"', 'PatientBirthDate does not fit DA: there is no such day'],
+    ['StudyTime: "99{AccessionNumber}"', 'StudyTime does not fit TM: there is no such time'],
+    ['SeriesNumber: "9{StudyID}9"', 'SeriesNumber does not fit IS, a whole number from -2147483648 to 2147483647'],
+    ['AccessionNumber: "{StudyID}{StudyID}{StudyID}"', 'AccessionNumber is 24 characters; SH holds 16'],
+    ['PatientSex: "f{StudyID}"', 'PatientSex does not fit CS, which is capital letters, digits, space and underscore'],
+    ['PatientAge: "{StudyID}"', 'PatientAge is 8 characters; AS holds 4'],
+    ['PatientID: "{PatientComments}"', 'PatientID is 65 characters; LO holds 64'],
+  ])('%s', async (verb, reason) => {
+    const elements = [
+      text(0x00080050, 'SH', '00'),
+      text(0x00104000, 'LT', 'é'.repeat(65)),
+      text(0x00200010, 'SH', '20260231'),
+    ]
+    const set = verb.startsWith('PatientName') ? verb.replace('A=B=C=D', 'A=B=C=D{AccessionNumber}') : verb
+    expect((await rewrite(`{ set: { ${set} } }`, elements)).holds[0]?.reason).toBe(`rewrite: ${reason}`)
+  })
+
+  test('but characters are counted, not bytes, and what came too long may be copied to the same VR', async () => {
+    const wide = [text(0x00080005, 'CS', 'ISO_IR 192'), text(0x00200010, 'SH', 'é'.repeat(16), 'utf8')]
+    expect((await rewrite('{ set: { AccessionNumber: "{StudyID}" } }', wide)).holds).toEqual([])
+    const long = [text(0x00200010, 'SH', 'A'.repeat(20))]
+    expect(edits(await rewrite('{ copy: { from: StudyID, to: AccessionNumber } }', long))).toEqual([
+      ['80050', `SH ${hex('A'.repeat(20))}`],
+    ])
+    expect((await rewrite('{ copy: { from: StudyID, to: PatientSex } }', long)).holds).toHaveLength(1)
+  })
+})
