@@ -72,15 +72,9 @@ export class Spool implements AsyncDisposable {
   }
 
   /**
-<<<<<<< HEAD
    * For a door that must put bytes aside before it can hand an object over.
    *
    * @throws KurirError `disk-full` below the free mark
-=======
-   * Resolves while there is room for more on the volume, for those who keep something there for a moment.
-   *
-   * @throws KurirError `disk-full`
->>>>>>> 8a57580 (wip)
    */
   expectRoom(): Promise<void> {
     return this.#guard.expectRoom()
