@@ -1880,7 +1880,7 @@ export type DestinationResolvers<ContextType = AdminContext, ParentType extends 
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
-export type DestinationKindResolvers = EnumResolverSignature<{ DIMSE?: any, FOLDER?: any, STOW?: any }, ResolversTypes['DestinationKind']>;
+export type DestinationKindResolvers = EnumResolverSignature<{ DIMSE?: any, FOLDER?: any, STOW?: any, SATUSEHAT?: any, HTTP?: any }, ResolversTypes['DestinationKind']>;
 
 export type DestinationStateResolvers = EnumResolverSignature<{ UP?: any, DOWN?: any, PAUSED?: any }, ResolversTypes['DestinationState']>;
 

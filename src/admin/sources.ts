@@ -7,7 +7,7 @@ import type { RuleFile } from '../rules/rule-source.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 
 /** Held equal to the GraphQL enum by a test. */
-export const DESTINATION_KINDS = ['DIMSE', 'FOLDER', 'STOW'] as const
+export const DESTINATION_KINDS = ['DIMSE', 'FOLDER', 'STOW', 'SATUSEHAT', 'HTTP'] as const
 export type DestinationKind = (typeof DESTINATION_KINDS)[number]
 
 /** What may be shown of a destination that the rules declare. */

@@ -3,7 +3,7 @@ import type { Dispatchers } from '../deliver/dispatchers.ts'
 import type { Destination } from '../rules/destination.ts'
 
 interface Shown {
-  readonly kind: 'DIMSE' | 'FOLDER' | 'STOW'
+  readonly kind: 'DIMSE' | 'FOLDER' | 'STOW' | 'SATUSEHAT' | 'HTTP'
   /** `ARCHIVE@10.0.0.5:104`, a folder, a URL. Never a secret. */
   readonly address: string
 }
@@ -33,6 +33,10 @@ export class DeclaredDestinations {
         return { kind: 'FOLDER', address: reach.folder.path }
       case 'stow':
         return { kind: 'STOW', address: reach.stow.reach.url }
+      case 'satusehat':
+        return { kind: 'SATUSEHAT', address: reach.satusehat.reach.url }
+      case 'http':
+        return { kind: 'HTTP', address: reach.http.reach.url }
       case 'not-configured':
       case undefined:
         return undefined

@@ -61,8 +61,14 @@ export class Health implements HealthSource {
 
   #destinationProblems(): readonly string[] {
     const { inForce } = this.#deps.rules()
-    return [...inForce.ruleset.destinations.values()].flatMap(({ destination: { name, reach } }) =>
-      reach.kind === 'not-configured' ? [`Destination ${name} needs ${reach.unset.join(', ')}, which is not set.`] : [],
-    )
+    const { destinations, keysNotConfigured } = inForce.ruleset
+    return [
+      ...[...destinations.values()].flatMap(({ destination: { name, reach, lacks } }) => {
+        if (lacks !== undefined) return [`What goes to destination ${name} is held: ${lacks}.`]
+        if (reach.kind !== 'not-configured') return []
+        return [`Destination ${name} needs ${reach.unset.join(', ')}, which is not set.`]
+      }),
+      ...keysNotConfigured.map(({ name }) => `The file of the key ${name} cannot be used: what needs it is held.`),
+    ]
   }
 }

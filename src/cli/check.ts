@@ -19,6 +19,7 @@ export const checkCommand: Command = {
     context.print(
       `${files} ${files === 1 ? 'file' : 'files'}, ${ruleset.rules.length} rules, ${ruleset.destinations.size} destinations: no problem.`,
     )
+    for (const line of aligned(ruleset.warnings)) context.print(line)
     for (const { destination } of ruleset.destinations.values()) {
       if (destination.reach.kind !== 'not-configured') continue
       context.print(`destination ${destination.name} is not configured: ${destination.reach.unset.join(', ')} not set.`)

@@ -53,6 +53,9 @@ export function createSender(
     case undefined:
       return new GoneSender()
     case 'not-configured':
+    // Nothing is planned for these but held; what was owed before waits.
+    case 'satusehat':
+    case 'http':
       return new UnreachableSender('not-configured')
     case 'folder':
       return new FolderSender({ ...reach.folder, writer: deps.writer })

@@ -3,15 +3,19 @@ import type { NewObligation, PlanEntry, Unplanned } from '../ledger/ledger.ts'
 import { judgeCaller } from '../rules/caller.ts'
 import { decide } from '../rules/decide.ts'
 import type { Decision } from '../rules/decision.ts'
+import { heldTowards } from '../rules/destinations.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import { factsOf } from './facts.ts'
 
 /**
  * What a Decision makes us owe. A discard takes effect only when nothing else wants the instance (RULES.md 3.9).
  *
- * @param isKnown whether there is a destination of that name; a delivery to any other is held, not lost
+ * @param heldTowards why a delivery to that destination must not leave yet; null when it may
  */
-export function obligationsOf(decision: Decision, isKnown: (destination: string) => boolean): readonly NewObligation[] {
+export function obligationsOf(
+  decision: Decision,
+  heldTowards: (destination: string) => string | null,
+): readonly NewObligation[] {
   const deliveries = decision.forwards.map(
     (forward): NewObligation => ({
       kind: 'DELIVER',
@@ -22,13 +26,20 @@ export function obligationsOf(decision: Decision, isKnown: (destination: string)
       editVersion: EDIT_VERSION,
       outgoingUid: forward.sopInstanceUid,
       urgent: forward.urgent,
-      held: isKnown(forward.destination) ? null : 'destination gone',
+      held: heldTowards(forward.destination),
     }),
   )
   const holds = decision.holds.map((hold): NewObligation => ({ kind: 'HOLD', ...hold }))
-  const wanted = [...deliveries, ...holds]
+  const wanted = [...deliveries, ...holds, ...notYetDone(decision)]
   if (wanted.length > 0) return wanted
   return decision.discards.map((discard) => ({ kind: 'DISCARD', ...discard }))
+}
+
+// Nothing asks services or brings studies to their moment yet: a person sees what was meant, and nothing is lost.
+function notYetDone({ asks, waits, awaitsStudy }: Decision): readonly NewObligation[] {
+  const unasked = asks.map(({ rule, alias }) => ({ rule, reason: `${alias}: not asked` }))
+  const unmet = awaitsStudy ? [{ rule: null, reason: 'waits for its study' }] : []
+  return [...unasked, ...waits, ...unmet].map(({ rule, reason }) => ({ kind: 'HOLD', rule, reason }))
 }
 
 /** The decision on one instance as it is handed to the ledger. @throws whatever a mistake in a rule or a header throws */
@@ -37,7 +48,7 @@ export function planEntryOf(instance: Unplanned, ruleset: Ruleset): PlanEntry {
   return entry(
     instance,
     ruleset,
-    obligationsOf(decision, (name) => ruleset.destinations.has(name)),
+    obligationsOf(decision, (name) => heldTowards(ruleset.destinations, name)),
   )
 }
 

@@ -3,12 +3,13 @@ import { type Caller, callerOf, callerSchema } from './caller.ts'
 import { Slots } from './condition.ts'
 import { checkName, compileDestination } from './destinations.ts'
 import { type Environment, putEnvironment } from './environment.ts'
+import { checkFailovers } from './failover.ts'
 import { keyIn, type ReadKeyFile, readKeySection } from './key-section.ts'
 import { readOtherwise, UNMATCHED } from './otherwise.ts'
 import { Place } from './place.ts'
 import { AT_THE_TOP, compileRules, type Rule, type RuleContext, type RuleList } from './rule.ts'
 import { casesShell, fileShell } from './rule-file.ts'
-import type { RuleProblem } from './rule-problem.ts'
+import { type RuleProblem, sortProblems } from './rule-problem.ts'
 import { type RuleFile, readSource } from './rule-source.ts'
 import { type RuleTest, readTests } from './rule-test.ts'
 import type { Ruleset, StudySection } from './ruleset.ts'
@@ -17,6 +18,7 @@ import { compileService } from './service.ts'
 import { compileSource } from './source.ts'
 import { studySchema, USUAL_STUDY } from './study-options.ts'
 import { studyNamesOf } from './study-values.ts'
+import { warningsOf } from './warnings.ts'
 
 /** What the files need of the machine they are loaded on. */
 export interface Surroundings {
@@ -61,18 +63,21 @@ export function compileFiles(files: readonly RuleFile[], { environment, readKeyF
     ),
     names: new Map(),
   })
+  const destinations = readShared(roots, 'destinations', (place, name) =>
+    compileDestination(name, place, environment, { lists, slots }),
+  )
   const ruleset: Compiled['ruleset'] = {
     ...compileCallers(roots, environment),
-    destinations: readShared(roots, 'destinations', (place, name) =>
-      compileDestination(name, place, environment, { lists, slots }),
-    ),
+    destinations,
     sources: readShared(roots, 'sources', (place, name) => compileSource(name, place, environment)),
     services: readShared(roots, 'services', (place, name) => compileService(name, place, environment, named)),
     rules,
     study: studySection(roots, rules),
     otherwise: readOnce(roots, 'otherwise', readOtherwise) ?? UNMATCHED,
     ...compileKeys(roots, readKeyFile),
+    warnings: sortProblems(warningsOf(rules, destinations)),
   }
+  checkFailovers(roots.flatMap((root) => root.at('destinations').entries()))
   const lookups = lookupsOf(rules)
   const tests = [...roots, ...cases].flatMap((place) =>
     readTests(place.at('tests'), { lists, destinations: named, lookups, wholeRuleset: cases.includes(place) }),

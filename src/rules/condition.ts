@@ -1,12 +1,15 @@
 import type { Answer, Facts } from './facts.ts'
 import { type AnswerName, comparable, type Name, ourValues } from './name.ts'
+import { MOST_STEPS, SHORT_VALUE } from './pattern.ts'
 import type { Predicate } from './predicate.ts'
 
 /** A compiled match. */
 export type Condition =
-  | { readonly kind: 'test'; readonly name: Name; readonly slot: number; readonly predicate: Predicate }
+  | Test
   | { readonly kind: 'all' | 'any'; readonly of: readonly Condition[] }
   | { readonly kind: 'not'; readonly of: Condition }
+
+type Test = { readonly kind: 'test'; readonly name: Name; readonly slot: number; readonly predicate: Predicate }
 
 /** Numbers the distinct names of a ruleset, so that each is read from the header once a decision. */
 export class Slots {
@@ -22,33 +25,68 @@ export class Slots {
 /** The values that a match looks at, each name read when it is first asked for. */
 export class Values {
   readonly #read: (name: Name) => readonly string[]
-  readonly #slots: (readonly string[] | undefined)[]
   readonly #answers: Bound
+  readonly #seen: Seen
 
-  constructor(
-    read: (name: Name) => readonly string[],
-    answers: Bound = NO_ANSWERS,
-    slots: (readonly string[] | undefined)[] = [],
-  ) {
+  constructor(read: (name: Name) => readonly string[], answers: Bound = NO_ANSWERS, seen: Seen = newlySeen()) {
     this.#read = read
     this.#answers = answers
-    this.#slots = slots
+    this.#seen = seen
+  }
+
+  /** What was too long for the patterns that looked at it: then nothing that was judged since is worth anything. */
+  get tooLong(): Name | undefined {
+    return this.#seen.tooLong
   }
 
   /** The same values, for a branch of the rules that knows these answers. */
   within(answers: Bound): Values {
-    return answers === this.#answers ? this : new Values(this.#read, answers, this.#slots)
+    return answers === this.#answers ? this : new Values(this.#read, answers, this.#seen)
   }
 
   of(name: Name, slot: number): readonly string[] {
     // Another branch may mean another answer by the same name.
     if (name.kind === 'answer') return answerValues(name, this.#answers)
-    const known = this.#slots[slot]
+    const known = this.#seen.slots[slot]
     if (known !== undefined) return known
     const values = this.#read(name)
-    this.#slots[slot] = values
+    this.#seen.slots[slot] = values
     return values
   }
+
+  judge(test: Test): boolean {
+    const values = this.of(test.name, test.slot)
+    const { steps, holds } = test.predicate
+    const long = steps === 0 ? 0 : lengthOfLong(values)
+    return long === 0 ? holds(values) : this.#judgeLong(test, values, steps * long)
+  }
+
+  #judgeLong(test: Test, values: readonly string[], steps: number): boolean {
+    const seen = this.#seen
+    const known = seen.judged.get(test)
+    if (known !== undefined) return known
+    seen.stepsLeft -= steps
+    if (seen.stepsLeft < 0) seen.tooLong ??= test.name
+    const outcome = seen.stepsLeft >= 0 && test.predicate.holds(values)
+    if (test.name.kind !== 'answer') seen.judged.set(test, outcome)
+    return outcome
+  }
+}
+
+/** What one decision has seen so far. */
+interface Seen {
+  readonly slots: (readonly string[] | undefined)[]
+  readonly judged: Map<Test, boolean>
+  stepsLeft: number
+  tooLong: Name | undefined
+}
+
+const newlySeen = (): Seen => ({ slots: [], judged: new Map(), stepsLeft: MOST_STEPS, tooLong: undefined })
+
+function lengthOfLong(values: readonly string[]): number {
+  let length = 0
+  for (const value of values) if (value.length > SHORT_VALUE) length += value.length
+  return length
 }
 
 /** The values of one instance. */
@@ -86,13 +124,41 @@ const OPAQUE: ReadonlySet<string> = new Set(['SQ', 'OB', 'OD', 'OF', 'OL', 'OV',
 export function holds(condition: Condition, values: Values): boolean {
   switch (condition.kind) {
     case 'test':
-      return condition.predicate.holds(values.of(condition.name, condition.slot))
+      return values.judge(condition)
     case 'all':
       return condition.of.every((inner) => holds(inner, values))
     case 'any':
       return condition.of.some((inner) => holds(inner, values))
     case 'not':
       return !holds(condition.of, values)
+    default:
+      return condition satisfies never
+  }
+}
+
+/** A plain comparison that must hold for a match to hold: some value is among these, or (`negated`) none is. */
+export interface Required {
+  readonly name: Name
+  readonly among: ReadonlySet<string>
+  readonly negated: boolean
+}
+
+/** The plain comparisons without which a match cannot hold. */
+export function requiredOf(condition: Condition): readonly Required[] {
+  switch (condition.kind) {
+    case 'test': {
+      const { name, predicate } = condition
+      return predicate.among === undefined ? [] : [{ name, among: predicate.among, negated: false }]
+    }
+    case 'all':
+      return condition.of.flatMap(requiredOf)
+    case 'any':
+      return []
+    case 'not': {
+      const inner = condition.of
+      if (inner.kind !== 'test' || inner.predicate.among === undefined) return []
+      return [{ name: inner.name, among: inner.predicate.among, negated: true }]
+    }
     default:
       return condition satisfies never
   }

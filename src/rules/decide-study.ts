@@ -5,7 +5,7 @@ import type { Ruleset } from './ruleset.ts'
 import { type Onlooker, Sendings } from './sendings.ts'
 import type { StudyDecision, StudyFacts, StudyForward, StudyMember, StudyVerdict } from './study-decision.ts'
 import { StudyValues } from './study-values.ts'
-import { type Course, type Step, walk } from './walk.ts'
+import { type Course, NO_COURSE, type Step, walk } from './walk.ts'
 
 /** What the rules say about a study at its moment. Pure: same ruleset, same facts, same StudyDecision. */
 export function decideStudy(ruleset: Ruleset, study: StudyFacts): StudyDecision {
@@ -62,7 +62,7 @@ function* decideOn(
 ): Generator<void, Outcome> {
   const subject = membersMeant(ruleset, study)
   if (subject === undefined)
-    return { decision: conclude(ruleset, study, newOnes(study), NOTHING, NO_SENDING), steps: [] }
+    return { decision: conclude(ruleset, study, newOnes(study), NO_COURSE, NO_SENDING), steps: [] }
   const values = new StudyValues(study, ruleset.study.names)
   yield* eachInSlices(study.members, (member) => values.add(member.facts))
   const course = walk(ruleset, {
@@ -117,18 +117,6 @@ function conclude(
 }
 
 const NO_SENDING: Sent = { forwards: [], holds: [] }
-const NOTHING: Course = {
-  sendings: [],
-  holds: [],
-  discards: [],
-  asks: [],
-  asked: [],
-  waits: [],
-  notifies: [],
-  waitsForWanted: false,
-  steps: [],
-}
-
 function* eachInSlices<T>(items: readonly T[], act: (item: T) => void): Generator<void> {
   let count = 0
   for (const item of items) {

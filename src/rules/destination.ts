@@ -2,7 +2,21 @@ import { z } from 'zod'
 import { type Milliseconds, ms } from '../base/clock.ts'
 import type { TransferSyntaxUid } from '../dicom/uid.ts'
 import type { HttpReach } from '../http/reach.ts'
-import { type AeAddress, aeAddressField, aeTitleField, durationField, parsed, transferSyntaxField } from './field.ts'
+import {
+  type AeAddress,
+  aeAddressField,
+  aeTitleField,
+  durationField,
+  parsed,
+  textField,
+  transferSyntaxField,
+} from './field.ts'
+import {
+  type HttpDestinationOptions,
+  httpDestinationSchema,
+  type SatusehatOptions,
+  satusehatSchema,
+} from './http-destination.ts'
 import { checkLayout } from './layout.ts'
 import { stowReachOf, stowReachProblem, stowReachShape } from './stow-reach.ts'
 import { tlsSchema } from './tls.ts'
@@ -56,6 +70,8 @@ export type Reach =
   | { readonly kind: 'dimse'; readonly dimse: DimseOptions }
   | { readonly kind: 'folder'; readonly folder: FolderOptions }
   | { readonly kind: 'stow'; readonly stow: StowOptions }
+  | { readonly kind: 'satusehat'; readonly satusehat: SatusehatOptions }
+  | { readonly kind: 'http'; readonly http: HttpDestinationOptions }
   | { readonly kind: 'not-configured'; readonly unset: readonly string[] }
 
 /** A place to which instances may be forwarded, as the rules declare it. */
@@ -67,6 +83,12 @@ export interface Destination {
   readonly retry: RetryOptions
   /** What reopens a circuit that broke; only for `dimse`. */
   readonly verify: 'c_echo' | undefined
+  /** Whether DELIVERED waits for the storage commitment report (PS3.4 J); only for `dimse`. */
+  readonly commit?: 'required' | undefined
+  /** Who takes what this one cannot take while it is down. */
+  readonly failover?: string | undefined
+  /** What it asks for that this version cannot do: its deliveries are held with this reason. Undefined: nothing. */
+  readonly lacks?: string | undefined
 }
 
 const callingAeField = parsed((text) => {
@@ -147,10 +169,23 @@ export const destinationShape = {
   folder: folderSchema.optional().describe('A folder of DICOM files.'),
   stow: stowSchema.optional().describe('A DICOMweb server that is sent to by STOW-RS.'),
   retry: retrySchema.optional().describe('How a failed delivery is tried again.'),
+  satusehat: satusehatSchema.optional().describe('SATUSEHAT: an ImagingStudy, and the instances behind it.'),
+  http: httpDestinationSchema.optional().describe('A system that is given each instance by an HTTP request.'),
+  commit: z.enum(['required']).optional().describe('required: delivered once the archive has committed to keep it.'),
+  failover: textField.optional().describe('The destination that stands in while this one is down.'),
   verify: z.enum(['c_echo']).optional().describe('What reopens a destination that was down: c_echo.'),
 }
 
-export const KINDS = ['dimse', 'folder', 'stow'] as const
+export const KINDS = ['dimse', 'folder', 'stow', 'satusehat', 'http'] as const
+type Kind = (typeof KINDS)[number]
+
+const WITHOUT_SENDER: ReadonlySet<Kind> = new Set(['satusehat', 'http'])
+
+/** What a destination of that kind asks for that this version cannot do; undefined when it can do all of it. */
+export function lackOf(kind: Kind, commit: 'required' | undefined): string | undefined {
+  if (WITHOUT_SENDER.has(kind)) return `this version cannot send to ${kind} yet`
+  return commit === undefined ? undefined : 'this version cannot ask for storage commitment yet'
+}
 
 export function reachDimse(options: z.output<typeof dimseSchema>): Reach {
   const tls = options.tls

@@ -7,6 +7,7 @@ import {
   dimseSchema,
   folderSchema,
   KINDS,
+  lackOf,
   type Reach,
   reachDimse,
   reachFolder,
@@ -14,7 +15,7 @@ import {
   stowSchema,
 } from './destination.ts'
 import { type Environment, putEnvironment } from './environment.ts'
-import { laterWord } from './later.ts'
+import { httpDestinationSchema, reachHttpDestination, reachSatusehat, satusehatSchema } from './http-destination.ts'
 import { compileMatch, type MatchContext, matchSchema } from './match.ts'
 import type { Place } from './place.ts'
 
@@ -28,9 +29,13 @@ export const destinationSchema = z.strictObject({
 const shell = z.strictObject({
   retry: destinationShape.retry,
   verify: destinationShape.verify,
+  commit: destinationShape.commit,
+  failover: destinationShape.failover,
   dimse: z.unknown().optional(),
   folder: z.unknown().optional(),
   stow: z.unknown().optional(),
+  satusehat: z.unknown().optional(),
+  http: z.unknown().optional(),
   urgent: z.unknown().optional(),
 })
 
@@ -55,11 +60,26 @@ export function compileDestination(
   const given = readShell(ready, filled.unset)
   const reach = compileReach(ready, filled.unset)
   if (given === undefined || reach === undefined) return undefined
-  if (given.verify !== undefined && !place.has('dimse'))
-    place.at('verify').reportKey(`Only dimse is verified by c_echo, not ${place.has('stow') ? 'stow' : 'a folder'}.`)
+  const kind = KINDS.find((one) => place.has(one)) ?? 'dimse'
+  if (given.verify !== undefined && kind !== 'dimse')
+    place.at('verify').reportKey(`Only dimse is verified by c_echo, not ${SPOKEN[kind]}.`)
+  if (given.commit !== undefined && kind !== 'dimse')
+    place.at('commit').reportKey(`Only dimse is asked to commit, not ${SPOKEN[kind]}.`)
+  const { retry = DEFAULT_RETRY, verify, commit, failover } = given
+  const lacks = lackOf(kind, commit)
   const { line } = place.position()
-  const destination = { name, file: place.file, line, reach, retry: given.retry ?? DEFAULT_RETRY, verify: given.verify }
+  const destination = { name, file: place.file, line, reach, retry, verify, commit, failover, lacks }
   return { destination, urgent }
+}
+
+const SPOKEN = { dimse: 'dimse', folder: 'a folder', stow: 'stow', satusehat: 'satusehat', http: 'http' } as const
+
+/** Why what goes to the destination of that name must not be sent yet; null when it may be. Of low cardinality. */
+export function heldTowards(destinations: ReadonlyMap<string, CompiledDestination>, name: string): string | null {
+  const known = destinations.get(name)
+  if (known === undefined) return 'destination gone'
+  const { lacks } = known.destination
+  return lacks === undefined ? null : `not-configured: ${lacks}`
 }
 
 export function checkName(name: string, place: Place, what: string): void {
@@ -77,10 +97,7 @@ function compileReach(place: Place, unset: readonly string[]): Reach | undefined
   if (place.map() === undefined) return undefined
   const kinds = KINDS.filter((kind) => place.has(kind))
   const [kind, another] = kinds
-  if (kind === undefined) {
-    const later = place.entries().some(([key]) => ['satusehat', 'http'].includes(key) && laterWord(key) !== undefined)
-    return later ? undefined : place.reportKey(`A destination says how it is reached: ${KINDS.join(', ')}.`)
-  }
+  if (kind === undefined) return place.reportKey(`A destination says how it is reached: ${KINDS.join(', ')}.`)
   if (another !== undefined)
     return place.at(another).reportKey(`A destination is of one kind; here are ${kinds.join(' and ')}.`)
   if (unset.length > 0) return { kind: 'not-configured', unset }
@@ -97,6 +114,14 @@ function compileReach(place: Place, unset: readonly string[]): Reach | undefined
     case 'stow': {
       const options = inside.read(stowSchema)
       return options === undefined ? undefined : reachStow(options)
+    }
+    case 'satusehat': {
+      const options = inside.read(satusehatSchema)
+      return options === undefined ? undefined : { kind, satusehat: reachSatusehat(options) }
+    }
+    case 'http': {
+      const options = inside.read(httpDestinationSchema)
+      return options === undefined ? undefined : { kind, http: reachHttpDestination(options) }
     }
     default:
       return kind satisfies never

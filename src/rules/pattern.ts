@@ -4,7 +4,7 @@ import { RE2JS, RE2JSException } from 're2js'
 export type Pattern = RE2JS
 
 const MAX_PATTERN_LENGTH = 1_000
-// Time grows with instructions times characters: this many over 64 KB stay in the order of a hundred milliseconds at worst.
+// Time grows with instructions times characters, so a pattern as well as what it is matched with have their limits.
 const MAX_PROGRAM = 300
 
 /** The compiled pattern, or in a sentence why it does not compile. */
@@ -24,3 +24,19 @@ export function compilePattern(text: string): Pattern | { readonly problem: stri
 }
 
 export const isPattern = (value: Pattern | { readonly problem: string }): value is Pattern => !('problem' in value)
+
+/** What looks for a few words somewhere: one step a character, however many words there are. */
+const WORDS =
+  /^(?:\(\?[is]+\))?(?:\.\*)?\(?(?:\?:)?[\p{L}\p{N} _^/,:;@#=&%-]+(?:\|[\p{L}\p{N} _^/,:;@#=&%-]+)*\)?(?:\.\*)?$/u
+
+/** How many steps matching takes for a character at worst. */
+export const stepsOf = (pattern: Pattern): number => (WORDS.test(pattern.pattern()) ? 1 : pattern.programSize())
+
+/**
+ * The most steps that all patterns of one decision may take over long values: 30 ms at the 50 ns that a step takes at
+ * worst. What would need more is held, and the event loop stays free.
+ */
+export const MOST_STEPS = 600_000
+
+/** Values up to this long, in characters, count for nothing: no VR but text without a limit has longer ones. */
+export const SHORT_VALUE = 1_024

@@ -5,7 +5,7 @@ import { isWithin, parseCidr } from './cidr.ts'
 import { yesField } from './field.ts'
 import { isTimeVr, readMoment } from './moment.ts'
 import type { Name, StudyName } from './name.ts'
-import { compilePattern, isPattern } from './pattern.ts'
+import { compilePattern, isPattern, stepsOf } from './pattern.ts'
 import type { Place } from './place.ts'
 import { isSopClassKeyword, nearestSopClass } from './sop-class.ts'
 import { SETTLED_BY } from './study-decision.ts'
@@ -14,6 +14,10 @@ import { didYouMean } from './suggestion.ts'
 /** Judges the values of one name: comparable ones, none when there is no such attribute. */
 export interface Predicate {
   readonly holds: (values: readonly string[]) => boolean
+  /** Of its patterns, for a character of the value; 0: it has none. */
+  readonly steps: number
+  /** Where it asks for nothing but that some value is one of these. */
+  readonly among?: ReadonlySet<string>
   /** What is said of the name when it holds, and when it does not: `is CT`, `is not CT`. */
   readonly yes: string
   readonly no: string
@@ -57,6 +61,7 @@ const operatorsSchema = z.object(operators)
 /** One operator that looks at one value. */
 interface ValueTest {
   readonly test: (value: string) => boolean
+  readonly steps?: number
   readonly yes: string
   readonly no: string
 }
@@ -71,7 +76,7 @@ export function compilePredicate(place: Place, name: Name, lists: Lists): Predic
   const literals = place.items().length > 0 ? place.items() : [place]
   const texts = literals.map((literal) => readLiteral(literal, name))
   if (!texts.every((literal) => literal !== undefined)) return undefined
-  return overValues([oneOf(texts)])
+  return { ...overValues([oneOf(texts)]), among: new Set(texts) }
 }
 
 const UNREADABLE: ReadonlySet<string> = new Set(['SQ', 'OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'UN'])
@@ -105,7 +110,8 @@ function compileOperator(key: string, place: Place, name: Name, lists: Lists): V
     case 'matches': {
       const pattern = compilePattern(wanted)
       if (!isPattern(pattern)) return place.report(pattern.problem)
-      return { test: (value) => pattern.matches(value), yes: `matches ${literal}`, no: `does not match ${literal}` }
+      const test = (value: string): boolean => pattern.matches(value)
+      return { test, steps: stepsOf(pattern), yes: `matches ${literal}`, no: `does not match ${literal}` }
     }
     case 'starts_with':
       return {
@@ -272,9 +278,12 @@ function oneOf(texts: readonly string[]): ValueTest {
 function overValues(tests: readonly ValueTest[]): Predicate {
   const [only, ...more] = tests
   const yes = tests.map((test) => test.yes).join(' and ')
-  if (only !== undefined && more.length === 0) return { holds: (values) => values.some(only.test), yes, no: only.no }
+  const steps = tests.reduce((sum, test) => sum + (test.steps ?? 0), 0)
+  if (only !== undefined && more.length === 0)
+    return { holds: (values) => values.some(only.test), steps, yes, no: only.no }
   return {
     holds: (values) => values.some((value) => tests.every(({ test }) => test(value))),
+    steps,
     yes,
     no: `does not: ${yes}`,
   }
@@ -282,15 +291,16 @@ function overValues(tests: readonly ValueTest[]): Predicate {
 
 function presence(wanted: boolean): Predicate {
   const words = wanted ? { yes: 'has a value', no: 'has no value' } : { yes: 'has no value', no: 'has a value' }
-  return { holds: (values) => values.some((value) => value !== '') === wanted, ...words }
+  return { holds: (values) => values.some((value) => value !== '') === wanted, steps: 0, ...words }
 }
 
 function negate(inner: Predicate | undefined): Predicate | undefined {
   if (inner === undefined) return undefined
-  return { holds: (values) => !inner.holds(values), yes: inner.no, no: inner.yes }
+  return { holds: (values) => !inner.holds(values), steps: inner.steps, yes: inner.no, no: inner.yes }
 }
 
 function together(parts: readonly Predicate[]): Predicate {
   const yes = parts.map((part) => part.yes).join(' and ')
-  return { holds: (values) => parts.every((part) => part.holds(values)), yes, no: `does not: ${yes}` }
+  const steps = parts.reduce((sum, part) => sum + part.steps, 0)
+  return { holds: (values) => parts.every((part) => part.holds(values)), steps, yes, no: `does not: ${yes}` }
 }

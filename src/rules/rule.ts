@@ -17,6 +17,8 @@ import type { Verb } from './verb.ts'
 /** One rule, compiled. */
 export interface Rule {
   readonly ref: Omit<RuleRef, 'rulesetDigest'>
+  /** 1-based, in its line. */
+  readonly column: number
   /** The moment at which it is asked; that of the rule around it. */
   readonly on: 'instance' | 'study'
   /** Undefined: everything. */
@@ -153,11 +155,11 @@ function compileRule(place: Place, context: RuleContext, inherited: Inherited): 
   const rules = compileRules(place.at('rules'), context, {}, { scope, isTop: false, ...keeping })
   if (given !== undefined) checkEffect(place, name)
   checkAnswersNeeded(place, outer, scope)
-  const { line } = place.position()
+  const { line, column } = place.position()
   const { hold, discard, stop = false } = given ?? {}
   const wants = forward.length > 0 || hold !== undefined || discard !== undefined || rules.some((inner) => inner.wants)
   const ref = { name, file: place.file, line }
-  return { ref, on, match, lookups, rewrite, forward, notify, hold, discard, stop, rules, wants }
+  return { ref, column, on, match, lookups, rewrite, forward, notify, hold, discard, stop, rules, wants }
 }
 
 const isHash = ({ verb }: Verb): boolean => verb === 'hash'

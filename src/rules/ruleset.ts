@@ -3,6 +3,7 @@ import type { CompiledDestination } from './destinations.ts'
 import type { Keys } from './keys.ts'
 import type { OtherwiseOutcome } from './otherwise.ts'
 import type { Rule } from './rule.ts'
+import type { RuleProblem } from './rule-problem.ts'
 import type { Service } from './service.ts'
 import type { Source } from './source.ts'
 import type { StudyOptions } from './study-options.ts'
@@ -25,6 +26,8 @@ export interface Ruleset {
   readonly keys: Keys
   /** The files of the keys that are not there. */
   readonly keysNotConfigured: readonly { readonly name: string; readonly file: string }[]
+  /** What is no mistake and yet worth knowing, in the order of the files. */
+  readonly warnings: readonly RuleProblem[]
   /** Callers that name environment variables which are not set: they admit nobody. */
   readonly callersNotConfigured: readonly { readonly name: string; readonly unset: readonly string[] }[]
 }

@@ -50,11 +50,15 @@ export class Sendings {
     const making = new Making(facts, this.#ruleset.keys)
     for (const tally of this.#tallies) {
       const { rule, entry, rewriting, answers } = tally.sending
-      if (entry.only !== undefined && !holds(entry.only, values.within(answers))) continue
+      const chosen = entry.only === undefined || holds(entry.only, values.within(answers))
+      if (entry.only !== undefined && values.tooLong !== undefined) {
+        hold(tally, `only: ${values.tooLong.text} is too long for its pattern`, member)
+        continue
+      }
+      if (!chosen) continue
       const result = making.resultOf(rewriting)
       if ('hold' in result) {
-        const reason = `rewrite: ${result.hold}`
-        tally.held.set(reason, [...(tally.held.get(reason) ?? []), member])
+        hold(tally, `rewrite: ${result.hold}`, member)
         continue
       }
       const { draft, resolved } = result
@@ -110,6 +114,12 @@ export class Sendings {
     const urgent = this.#ruleset.destinations.get(destination)?.urgent
     return urgent !== undefined && holds(urgent, values)
   }
+}
+
+function hold({ held }: Tally, reason: string, member: string): void {
+  const members = held.get(reason)
+  if (members === undefined) held.set(reason, [member])
+  else members.push(member)
 }
 
 /** What one instance becomes under each chain of rewrites; each made once. */

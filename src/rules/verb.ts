@@ -5,6 +5,7 @@ import type { Draft } from './draft.ts'
 import { hashValues } from './hash-verb.ts'
 import { type AttributeName, comparable, type Name } from './name.ts'
 import type { Pattern } from './pattern.ts'
+import { replaceAll } from './replacing.ts'
 import { alongside, fill, type Template } from './template.ts'
 import { mapUids } from './uid-verb.ts'
 
@@ -193,24 +194,19 @@ function replaceAt(verb: Verb & { readonly verb: 'replace' }, place: AttributeNa
   }
   const vr = draft.vr(place)
   const old = draft.values(place)
-  const values = old.map((value) => within(value, vr, (inner) => replaceAll(inner, verb.pattern, parts)))
+  let tooLong = false
+  const replaced = (inner: string): string => {
+    const outcome = replaceAll(inner, verb.pattern, parts)
+    tooLong ||= outcome === undefined
+    return outcome ?? ''
+  }
+  const values = old.map((value) => within(value, vr, replaced))
+  if (tooLong) return `${place.text} is too long for the pattern of replace`
   // One that was in the value already is a character of a long text.
   if (!isOneValue(vr) && values.some((value) => value.includes('\\')))
     return `the new value of ${place.text} contains a backslash`
   draft.set(place, values, 'replace')
   return undefined
-}
-
-function replaceAll(value: string, pattern: Pattern, parts: readonly (string | number)[]): string {
-  const matcher = pattern.matcher(value)
-  let result = ''
-  let end = 0
-  while (matcher.find()) {
-    result += value.slice(end, matcher.start())
-    for (const part of parts) result += typeof part === 'string' ? part : (matcher.group(part) ?? '')
-    end = matcher.end()
-  }
-  return result + value.slice(end)
 }
 
 function mapAt(verb: Verb & { readonly verb: 'map' }, place: AttributeName, draft: Draft): string | undefined {

@@ -80,7 +80,8 @@ export interface Scene {
 export function walk(ruleset: Ruleset, scene: Scene): Course {
   const walking = new Walking(ruleset, scene)
   walking.list(ruleset.rules, { answers: NO_ANSWERS, around: walking.aroundOf(NO_ANSWERS), rewriting: null }, 0)
-  return walking
+  const { unjudged, steps } = walking
+  return unjudged === undefined ? walking : { ...NO_COURSE, holds: [unjudged], steps }
 }
 
 /** What a rule has from those around it. */
@@ -88,6 +89,19 @@ interface Branch {
   readonly answers: Bound
   readonly around: Around
   readonly rewriting: Rewriting | null
+}
+
+/** When no rule says anything. */
+export const NO_COURSE: Course = {
+  sendings: [],
+  holds: [],
+  discards: [],
+  asks: [],
+  asked: [],
+  waits: [],
+  notifies: [],
+  waitsForWanted: false,
+  steps: [],
 }
 
 class Walking implements Course {
@@ -100,6 +114,8 @@ class Walking implements Course {
   readonly notifies: PlannedNotify[] = []
   readonly steps: Step[] = []
   waitsForWanted = false
+  /** The rule that could not be judged: what all others say is then worth nothing, as it might have stopped them. */
+  unjudged: Reasoned | undefined
   readonly #ruleset: Ruleset
   readonly #scene: Scene
 
@@ -113,16 +129,23 @@ class Walking implements Course {
   }
 
   /** Every rule that matches applies, and `stop` ends the list it stands in. */
-  list(rules: readonly Rule[], branch: Branch, depth: number): void {
+  list(rules: readonly Rule[], branch: Branch, depth: number): undefined {
     const values = this.#scene.values.within(branch.answers)
     for (const rule of rules) {
       if (rule.on !== this.#scene.on) continue
       const matched = rule.match === undefined || holds(rule.match, values)
+      if (values.tooLong !== undefined) return this.#giveUp(rule, values.tooLong)
       if (this.#scene.tracing) this.#trace(rule, matched, values, depth)
       if (!matched) continue
       this.#apply(rule, branch, depth)
-      if (rule.stop) return
+      if (rule.stop || this.unjudged !== undefined) return undefined
     }
+    return undefined
+  }
+
+  #giveUp({ ref }: Rule, { text }: Name): undefined {
+    const rule = { ...ref, rulesetDigest: this.#ruleset.digest }
+    this.unjudged ??= { rule, reason: `match: ${text} is too long for its pattern` }
   }
 
   #apply(rule: Rule, outer: Branch, depth: number): void {

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { laterWord } from './later.ts'
 import { didYouMean } from './suggestion.ts'
 
 /** One mistake of shape: where inside the value, whether the key is meant rather than its value, and the sentence. */
@@ -97,8 +96,6 @@ function kindOf(value: unknown): string {
 }
 
 function sayKey(key: string, known: readonly string[]): string {
-  const later = laterWord(key)
-  if (later !== undefined && !known.includes(key)) return later
   return `Unknown key ${key}.${didYouMean(key, known) || ` There are: ${known.join(', ')}.`}`
 }
 

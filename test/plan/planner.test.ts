@@ -143,7 +143,7 @@ const forward = {
 
 test('a discard counts only when nothing else wants the instance', () => {
   const discards = [{ rule: null, reason: 'test images' }]
-  const known = () => true
+  const known = () => null
   expect(obligationsOf({ ...nothing, discards }, known)).toMatchObject([{ kind: 'DISCARD', reason: 'test images' }])
   expect(obligationsOf({ ...nothing, discards, holds: discards }, known)).toMatchObject([{ kind: 'HOLD' }])
   expect(obligationsOf({ ...nothing, discards, forwards: [forward] }, known)).toMatchObject([
@@ -152,7 +152,7 @@ test('a discard counts only when nothing else wants the instance', () => {
 })
 
 test('what goes to a destination that is not there is held, not lost', () => {
-  expect(obligationsOf({ ...nothing, forwards: [forward] }, () => false)).toMatchObject([
+  expect(obligationsOf({ ...nothing, forwards: [forward] }, () => 'destination gone')).toMatchObject([
     { kind: 'DELIVER', held: 'destination gone' },
   ])
 })
