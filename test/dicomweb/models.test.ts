@@ -142,7 +142,7 @@ describe('a model is written as a data set', () => {
     for (const [terms, text] of [
       [['ISO_IR 100'], 'Ελένη'],
       [[], 'Müller'],
-      [['ISO 2022 IR 6', 'ISO 2022 IR 87'], '山田'],
+      [['ISO 2022 IR 6', 'ISO 2022 IR 87'], '홍길동'],
     ] as const) {
       const written = await bytesOf(name(terms, text))
       expect(written.includes(Buffer.from(text))).toBe(true)
