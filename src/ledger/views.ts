@@ -14,6 +14,7 @@ import type {
   RulesetPin,
   RulesetSummary,
 } from './records.ts'
+import type { SpooledViews } from './spooled.ts'
 import type {
   AttemptOutcome,
   DeliveryState,
@@ -220,7 +221,7 @@ export interface ErrandViews {
 }
 
 /** The reading half of the ledger. Never waits for the writer; may be one commit behind it. */
-export interface LedgerViews extends AmendmentViews, HoldViews, ErrandViews {
+export interface LedgerViews extends AmendmentViews, HoldViews, ErrandViews, SpooledViews {
   study(studyInstanceUid: string): Promise<StudyRow | undefined>
   studies(selection: StudySelection, page: PageRequest): Promise<Page<StudyRow>>
   instance(id: InstanceId): Promise<InstanceRow | undefined>

@@ -30,6 +30,7 @@ import * as past from '../../src/ledger/sqlite/read-past.ts'
 import * as readQuestions from '../../src/ledger/sqlite/read-questions.ts'
 import * as readRounds from '../../src/ledger/sqlite/read-rounds.ts'
 import * as rulesets from '../../src/ledger/sqlite/read-rulesets.ts'
+import * as spooled from '../../src/ledger/sqlite/read-spooled.ts'
 import * as work from '../../src/ledger/sqlite/read-work.ts'
 import * as rounds from '../../src/ledger/sqlite/round-verbs.ts'
 import * as ruleset from '../../src/ledger/sqlite/ruleset-verbs.ts'
@@ -41,7 +42,7 @@ import { type OpenedWriter, openWriterHere } from './open-writer.ts'
 import { admission, forward, tried } from './sample.ts'
 
 const MODULES = { admit, audit, claim, planning, destination, state, keep, operator, plan, gone, ruleset }
-const READERS = { deliveries, instances, rulesets, readKeep, past, work, settle, time }
+const READERS = { spooled, deliveries, instances, rulesets, readKeep, past, work, settle, time }
 const MOMENTS = { amend, anew, answers, errandMaking, errands, holds, owing, questions, rounds, studyTimer }
 const MOMENT_READERS = { readAmendments, readErrands, readQuestions, readRounds }
 // `…_SELECT` is the beginning of a page's text, looked at below with its order.

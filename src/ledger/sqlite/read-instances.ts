@@ -18,9 +18,10 @@ const INSTANCE_SELECT = `SELECT ${INSTANCE_COLUMNS} FROM instance i`
 export const INSTANCE_VIEW = `${INSTANCE_SELECT} WHERE i.id = ?`
 export const HELD_REASON = `SELECT reason FROM obligation WHERE instance = ? AND state = 'HELD' ORDER BY seq LIMIT 1`
 export const HEADER_OF = `SELECT h.header FROM instance_header h WHERE h.instance = (SELECT seq FROM instance WHERE id = ?)`
-const STUDY_SELECT = `SELECT s.seq, s.last_received_at AS at, s.study_instance_uid AS studyInstanceUid,
+export const STUDY_COLUMNS = `s.seq, s.last_received_at AS at, s.study_instance_uid AS studyInstanceUid,
   s.accession_number AS accessionNumber, s.patient_id AS patientId, s.patient_name AS patientName, s.modalities, s.state,
-  s.first_received_at AS firstReceivedAt FROM study s`
+  s.first_received_at AS firstReceivedAt`
+const STUDY_SELECT = `SELECT ${STUDY_COLUMNS} FROM study s`
 export const STUDY_VIEW = `${STUDY_SELECT} WHERE s.study_instance_uid = ?`
 
 /** The columns of an instance, as every query names them. */
@@ -40,7 +41,7 @@ export interface InstanceColumns extends Placed, InstanceIdentity {
   readonly state: InstanceState
   readonly spooled: number
 }
-interface StudyColumns extends Placed {
+export interface StudyColumns extends Placed {
   readonly studyInstanceUid: string
   readonly accessionNumber: string | null
   readonly patientId: string | null
@@ -97,7 +98,7 @@ export function readInstances(
   }
 }
 
-function toStudy(row: StudyColumns): StudyRow {
+export function toStudy(row: StudyColumns): StudyRow {
   const { studyInstanceUid, accessionNumber, patientId, patientName, state, firstReceivedAt } = row
   const modalities = row.modalities === '' ? [] : row.modalities.split(',')
   const who = { studyInstanceUid, accessionNumber, patientId, patientName }

@@ -9,6 +9,7 @@ import { readPast } from './read-past.ts'
 import { readQuestions } from './read-questions.ts'
 import { readRounds } from './read-rounds.ts'
 import { readRulesets } from './read-rulesets.ts'
+import { readSpooled } from './read-spooled.ts'
 import { readWork } from './read-work.ts'
 import { failureFrom } from './sqlite-failure.ts'
 
@@ -32,6 +33,7 @@ export function openReader(db: Connection): Reader {
     ...readQuestions(db),
     ...readKeep(db),
     ...readRulesets(db),
+    ...readSpooled(db),
     ...readAudit(db),
   }
   // A page may take several statements; they must not see different commits.

@@ -51,6 +51,7 @@ export const study = sqliteTable(
     index('study_last').on(t.lastReceivedAt),
     index('study_accession').on(t.accessionNumber, t.lastReceivedAt),
     index('study_by_state').on(t.state, t.lastReceivedAt),
+    index('study_patient').on(t.patientId),
   ],
 )
 
@@ -111,6 +112,7 @@ export const instance = sqliteTable(
     index('instance_blob').on(t.blobKey).where(DECIDED),
     index('instance_uid').on(t.sopInstanceUid),
     index('instance_received').on(t.receivedAt).where(DECIDED),
+    index('instance_series').on(t.seriesInstanceUid, t.receivedAt).where(DECIDED),
     index('instance_study').on(t.study, t.receivedAt),
     index('instance_by_state').on(t.state, t.receivedAt).where(DECIDED),
     index('instance_calling').on(t.callingAe, t.receivedAt).where(DECIDED),
