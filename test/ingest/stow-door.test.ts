@@ -6,7 +6,8 @@ import { KurirError } from '../../src/base/failure.ts'
 import type { StowDoorDeps } from '../../src/ingest/stow-door.ts'
 import type { Spool } from '../../src/spool/spool.ts'
 import { ctInstance, type MadeInstance } from '../support/data-set.ts'
-import { dicomPart, related, relatedType, startStow } from '../support/stow-harness.ts'
+import { dicomPart, related, relatedType } from '../support/stow-bodies.ts'
+import { startStow } from '../support/stow-harness.ts'
 
 let stack: AsyncDisposableStack
 beforeEach(() => {

@@ -10,7 +10,8 @@ import { parseUid, type SopClassUid, type SopInstanceUid, type TransferSyntaxUid
 import type { StowDoorDeps } from '../../src/ingest/stow-door.ts'
 import { testWithPeers } from '../support/peers.ts'
 import { collect } from '../support/spool-on-disk.ts'
-import { type MadePart, related, relatedType, type StowFixture, startStow } from '../support/stow-harness.ts'
+import { type MadePart, related, relatedType } from '../support/stow-bodies.ts'
+import { type StowFixture, startStow } from '../support/stow-harness.ts'
 
 const run = promisify(execFile)
 

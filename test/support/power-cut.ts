@@ -1,11 +1,11 @@
-// Says whether every C-STORE-RSP that told Success left after all of its object would have survived a power cut: its bytes,
+// Says whether every C-STORE-RSP that told Success, and every answer of STOW-RS that named an instance as stored, left after all of its object would have survived a power cut: its bytes,
 // its name in the directory, and its row in the write-ahead log. Order is everything: a sync counts when it began after the
 // last write it must cover had returned, and returned before the answer began to leave.
 import { dirname } from 'node:path'
 import { type Call, readStraceLog } from './strace-log.ts'
 
 export interface PowerCutReport {
-  /** SOP Instance UIDs that were answered 0000H. */
+  /** SOP Instance UIDs that were answered 0000H, or stood among the stored of an HTTP answer. */
   readonly acknowledged: readonly string[]
   /** One sentence each. */
   readonly violations: readonly string[]
@@ -14,7 +14,7 @@ export interface PowerCutReport {
 /** @param log what `strace -f -y -xx -s 8192 -e trace=TRACED` wrote of the whole life of a process */
 export function checkPowerCut(log: string): PowerCutReport {
   const calls = readStraceLog(log)
-  const answers = calls.flatMap((call) => successesIn(call).map((uid) => ({ uid, call })))
+  const answers = calls.flatMap((call) => [...successesIn(call), ...storedIn(call)].map((uid) => ({ uid, call })))
   const violations = answers.flatMap(({ uid, call }) => [
     ...blobViolations(calls, uid, call.began),
     ...rowViolations(calls, uid, call.began),
@@ -40,6 +40,15 @@ function successesIn(call: Call): readonly string[] {
     at += 6 + length
   }
   return uids
+}
+
+/** The instances of (0008,1199) in an HTTP answer (PS3.18 10.5.3), which leaves in one write. */
+function storedIn(call: Call): readonly string[] {
+  if (!WRITES.has(call.name) || !/^(socket|TCP)/.test(call.target)) return []
+  const [head = '', body = ''] = call.bytes.toString('latin1').split('\r\n\r\n')
+  if (!/^HTTP\/1\.1 20[02] /.test(head)) return []
+  const stored = body.slice(body.indexOf('"00081199"'))
+  return [...stored.matchAll(/"00081155":\{"vr":"UI","Value":\["([0-9.]+)"\]/g)].map((match) => match[1] ?? '')
 }
 
 function elementsOf(command: Buffer): ReadonlyMap<number, Buffer> {

@@ -23,6 +23,7 @@ export interface Receiver extends AsyncDisposable {
   readonly child: ChildProcess
   readonly pid: number
   readonly port: number
+  readonly httpPort: number
   readonly recovery: RecoveryReport
   /** SIGTERM; what it has counted. */
   stop(): Promise<SpoolCounts & LedgerCounts & { readonly rss: number }>
@@ -42,9 +43,7 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   const first = await lines.next()
   if (first.done === true) throw new Error('the receiver ended before it was ready')
-  const ready: { readonly port: number; readonly pid: number; readonly recovery: RecoveryReport } = JSON.parse(
-    first.value,
-  )
+  const ready: Pick<Receiver, 'port' | 'httpPort' | 'pid' | 'recovery'> = JSON.parse(first.value)
   const signal = async (name: NodeJS.Signals): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) {
       try {
