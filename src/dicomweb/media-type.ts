@@ -30,8 +30,11 @@ export function parseMediaType(text: string): MediaType | undefined {
 // RFC 2046 5.1.1: up to 70 characters, the last of which is no space.
 const BOUNDARY = /^[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]$/
 
+// Orthanc's DICOMweb plug-in joins two UUIDs, three characters more than there may be.
+const TWO_UUIDS = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
 /** Whether a multipart body may be divided by it. */
-export const isBoundary = (text: string): boolean => BOUNDARY.test(text)
+export const isBoundary = (text: string): boolean => BOUNDARY.test(text) || TWO_UUIDS.test(text)
 
 /** The form of a store's answer that an Accept header prefers (PS3.18 8.3.2, 10.5.3); JSON unless XML is wanted more. */
 export function preferredModel(accept: string | undefined): 'json' | 'xml' {

@@ -29,7 +29,7 @@ export async function benchMemory(sizeBytes: number, results: Results): Promise<
 }
 
 /** The header of a small CT with pixel data stretched to `sizeBytes`: zeros, which the file system need not even hold. */
-async function writeHuge(file: string, sizeBytes: number): Promise<void> {
+export async function writeHuge(file: string, sizeBytes: number): Promise<void> {
   const small = ctInstance({ instanceNumber: sizeBytes % 100_000, sizeBytes: 1024 }).file
   const length = small.length - 1024
   const head = Buffer.from(small.subarray(0, length))
@@ -39,7 +39,8 @@ async function writeHuge(file: string, sizeBytes: number): Promise<void> {
   await handle.truncate(length + sizeBytes)
 }
 
-async function residentMb(pid: number | undefined, what: 'VmHWM' | 'VmRSS'): Promise<number> {
+/** In MB, as the kernel counts it. */
+export async function residentMb(pid: number | undefined, what: 'VmHWM' | 'VmRSS'): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   const match = new RegExp(`${what}:\\s+(\\d+) kB`).exec(status)
   return Number(match?.[1]) / 1024

@@ -10,6 +10,7 @@ import { benchMemory } from './memory.ts'
 import { benchReceive, benchReceiveFlushes } from './receive.ts'
 import { judge, Results } from './result.ts'
 import { benchShadow } from './shadow.ts'
+import { benchStalledClients, benchStow, benchStowMemory } from './stow.ts'
 
 const { values } = parseArgs({
   options: { json: { type: 'string' }, short: { type: 'boolean', default: false } },
@@ -25,12 +26,15 @@ const few = await makeMaterial(`${dir.path}/few`, values.short ? 80 : 240)
 await benchDisk(results)
 await benchReceive(material, rounds, results)
 const received = await benchReceiveFlushes(few, results)
+await benchStow(material, rounds, results)
+await benchStalledClients(few, results)
 await benchForward(material, rounds, results)
 await benchForwardFlushes(few, received, results)
 await benchAgainstOrthanc(material, few, results)
 await benchLatency(few, results)
 await benchShadow(values.short ? 2_000 : 20_000, results)
 await benchMemory(values.short ? 256 * 2 ** 20 : 2 ** 30, results)
+await benchStowMemory(values.short ? 256 * 2 ** 20 : 3 * 2 ** 30, results)
 
 if (values.json !== undefined) {
   await results.writeJson(values.json, {

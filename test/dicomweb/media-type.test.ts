@@ -34,6 +34,11 @@ test.each(['', 'text', 'a/b; =x', 'a/b; c', 'a/b; c="x', 'a b/c', `a/b; c=${'x'.
   (text) => expect(parseMediaType(text)).toBeUndefined(),
 )
 
+test('two UUIDs are a boundary, though they are three characters too long: Orthanc writes them', () => {
+  const uuid = 'f6dfaa41-80f1-40ac-834e-bbdd08ee2817'
+  expect([`${uuid}-${uuid}`, `${uuid}-${uuid}x`, `${uuid}xx${uuid}`].map(isBoundary)).toEqual([true, false, false])
+})
+
 test('a boundary has 1 to 70 characters of RFC 2046 and no space at its end', () => {
   expect(["a b'()+_,-./:=?", 'x'.repeat(70)].map(isBoundary)).toEqual([true, true])
   expect(['', 'x'.repeat(71), 'a ', 'a*', 'ä', 'a\r\nb'].map(isBoundary)).toEqual([

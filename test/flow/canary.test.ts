@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import { afterEach, expect, test } from '@jest/globals'
 import { ctInstance } from '../support/data-set.ts'
 import { ask } from '../support/graphql-client.ts'
+import { ingestToken } from '../support/ingest-token.ts'
 import { describeWithPeers } from '../support/peers.ts'
 import {
   freePort,
@@ -60,6 +61,7 @@ describeWithPeers(['storescu', 'storescp'], 'the canary patient', () => {
       await send(home, kurir, ctInstance({ ...CANARY, instanceNumber, sizeBytes: 4096 }).file, instanceNumber)
     }
     await sendUnreadable(home, kurir)
+    await storeByHttp(kurir)
     await untilSettled(kurir, ['archive'])
     const spoken = await everythingAsked(kurir)
     await kurir.stop()
@@ -81,6 +83,35 @@ async function send(home: string, kurir: KurirProcess, file: Buffer, number: num
 async function sendUnreadable(home: string, kurir: KurirProcess): Promise<void> {
   const whole = ctInstance({ ...CANARY, instanceNumber: 5, sizeBytes: 4096 })
   await send(home, kurir, Buffer.concat([whole.file.subarray(0, whole.file.length - 3000)]), 5).catch(() => {})
+}
+
+/** The same patient by STOW-RS: stored, refused, broken off, in a model, in addresses that lead nowhere. */
+async function storeByHttp(kurir: KurirProcess): Promise<void> {
+  const token = await ingestToken(kurir)
+  const { file } = ctInstance({ ...CANARY, instanceNumber: 6, sizeBytes: 4096 })
+  const post = async (where: string, type: string, body: Buffer): Promise<number> => {
+    const headers = {
+      authorization: `Bearer ${token}`,
+      'content-type': type,
+      'x-correlation-id': CANARY.accessionNumber,
+    }
+    const url = `http://127.0.0.1:${kurir.httpPort}${where}`
+    return (await fetch(url, { method: 'POST', headers, body: new Uint8Array(body) })).status
+  }
+  const model = JSON.stringify({
+    '00080018': { vr: 'UI', Value: [CANARY.studyInstanceUid] },
+    '00100010': { vr: 'PN', Value: [CANARY.patientName] },
+  })
+  const answers = [
+    await post(`/studies/${CANARY.studyInstanceUid}`, 'application/dicom', file),
+    await post('/studies/1.2.3', 'application/dicom', file),
+    await post('/studies', 'multipart/related; boundary=b', Buffer.concat([Buffer.from('--b\r\n\r\n'), file])),
+    await post('/studies', 'application/dicom+json', Buffer.from(model)),
+    await post('/studies', `text/${CANARY.accessionNumber}`, file),
+    await post(`/studies/${CANARY.accessionNumber}`, 'application/dicom', file),
+    await post(`/${CANARY.accessionNumber}`, 'application/dicom', file),
+  ]
+  expect(answers).toEqual([200, 409, 400, 409, 415, 400, 404])
 }
 
 /** Everything a caller without PHI_READER can make Kurir say, errors included. */

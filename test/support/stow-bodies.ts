@@ -4,7 +4,8 @@ export interface MadePart {
   readonly body: Buffer | string
 }
 
-const BOUNDARY = 'kurir-test'
+/** Between the parts of `related`. */
+export const BOUNDARY = 'kurir-test'
 
 /** A part of one Part 10 file. */
 export const dicomPart = (body: Buffer): MadePart => ({ headers: { 'Content-Type': 'application/dicom' }, body })
