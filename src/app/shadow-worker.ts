@@ -29,7 +29,11 @@ async function replay(): Promise<ShadowReport> {
     against,
     since,
     before,
-    factsOf: (past: PastDecision, ruleset: Ruleset) => factsOf(past, defaultCharset(ruleset, past)),
+    factsOf: (past: PastDecision, ruleset: Ruleset) => ({
+      ...factsOf(past, defaultCharset(ruleset, past)),
+      amendments: past.amendments,
+      answers: past.answers,
+    }),
     progress: (instances) => tell({ kind: 'progress', instances }),
   })
 }

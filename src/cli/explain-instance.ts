@@ -5,10 +5,13 @@ import { systemClock } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import type { AttributeChange } from '../dicom/resolved-edit.ts'
 import type { InstanceId } from '../ledger/ids.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import { openSqliteViews } from '../ledger/sqlite/open.ts'
 import { factsOf } from '../plan/facts.ts'
 import { defaultCharset } from '../plan/obligations.ts'
 import { explain } from '../rules/decide.ts'
+import type { Answer, Facts } from '../rules/facts.ts'
+import type { Ruleset } from '../rules/ruleset.ts'
 import { readSettings } from '../settings/settings.ts'
 import type { Settings } from '../settings/table.ts'
 import type { CommandContext } from './command.ts'
@@ -66,8 +69,29 @@ async function fromLedger(id: string, { dataDir }: Settings, context: CommandCon
     const holds = [{ reason: row.heldReason ?? 'unreadable', rule: null }]
     return { by, explained: { steps: [], forwards: [], asks: [], waits: [], holds, discards: [], awaitsStudy: false } }
   }
-  const facts = factsOf({ ...row, header }, defaultCharset(ruleset, row))
-  return { by, explained: explainedInstance(explain(ruleset, facts)) }
+  const amendments = (await reader.views.amendments(row.id)).flatMap(({ attributes }) => attributes)
+  const facts = { ...factsOf({ ...row, header }, defaultCharset(ruleset, row)), amendments }
+  return { by, explained: explainedInstance(await withAnswers(row.id, ruleset, facts, reader)) }
+}
+
+/** With the answers that are on record; an answer may lead to another question. */
+async function withAnswers(
+  instance: InstanceId,
+  ruleset: Ruleset,
+  facts: Facts,
+  reader: Pick<Ledger, 'answers'>,
+): Promise<ReturnType<typeof explain>> {
+  const answers = new Map<string, Answer>()
+  for (;;) {
+    const explained = explain(ruleset, { ...facts, answers })
+    const open = explained.decision.asks.map(({ key }) => key)
+    const kept = await reader.answers(open.map((key) => ({ instance, key })))
+    for (const [index, key] of open.entries()) {
+      const answer = kept[index]
+      if (answer !== undefined) answers.set(key, answer)
+    }
+    if (!open.some((key) => answers.has(key))) return explained
+  }
 }
 
 const EXPLAIN = `query($id: ID!) {

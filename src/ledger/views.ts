@@ -1,6 +1,7 @@
 import type { Instant, Milliseconds } from '../base/clock.ts'
 import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import type { RuleRef } from '../rules/decision.ts'
+import type { Amendment, Answers } from '../rules/facts.ts'
 import type { AmendmentViews } from './amendments.ts'
 import type { BlobRef } from './blob-ref.ts'
 import type { ErrandRow, ErrandSelection } from './errands.ts'
@@ -179,6 +180,8 @@ export interface PastObligation {
   readonly rules: readonly RuleRef[]
   /** What was changed on the way; empty for the others. */
   readonly edits: readonly ResolvedEdit[]
+  /** Of a wait: whether it is for the study's moment. */
+  readonly awaitsStudy: boolean
 }
 
 /** A past instance and what was decided of it, in the order in which it was. */
@@ -191,6 +194,10 @@ export interface PastDecision {
   /** False while it waits for its first decision or for another one. */
   readonly isDecided: boolean
   readonly obligations: readonly PastObligation[]
+  /** The later on top. */
+  readonly amendments: readonly Amendment[]
+  /** Those that decisions on its study rested on. */
+  readonly answers: Answers
 }
 
 /** Studies are taken whole when something came for them in the span: from `since` on, before `before`. */

@@ -49,7 +49,7 @@ export interface ShadowReport {
   readonly leftOut: {
     /** The same bytes came twice; the first one counts. */
     readonly duplicate: number
-    /** Not decided yet. Counted only against the record. */
+    /** Not decided yet, or its study's moment has not come. Only against the record. */
     readonly undecided: number
     /** Whoever brought it named the destination. */
     readonly requested: number

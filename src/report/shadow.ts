@@ -141,9 +141,11 @@ class Replay {
       ]
     })
     if (members.length === 0) return outcomes
+    const [first] = this.#members
+    const answers = first === undefined ? {} : { answers: first.past.answers }
     try {
       const isMember = new Set(members.map(({ id }) => id))
-      const withStudy = studyOutcomes(decideStudy(ruleset, { members, settledBy: 'quiet' }))
+      const withStudy = studyOutcomes(decideStudy(ruleset, { members, settledBy: 'quiet', ...answers }))
       return this.#members.map(({ past: { id } }, index) => {
         const outcome = outcomes[index] ?? NOTHING
         return isMember.has(id) ? withStudy(id, outcome) : outcome
@@ -154,7 +156,8 @@ class Replay {
   }
 
   #whyNot({ obligations, isDecided }: PastDecision): 'duplicate' | 'undecided' | 'requested' | undefined {
-    if (!isDecided && this.#run.against === undefined) return 'undecided'
+    const isOpen = !isDecided || obligations.some(({ awaitsStudy }) => awaitsStudy)
+    if (isOpen && this.#run.against === undefined) return 'undecided'
     for (const { kind, rules, reason } of obligations) {
       if (kind === 'DISCARD' && rules.length === 0 && reason === 'duplicate') return 'duplicate'
       if (rules.some(({ name }) => name.startsWith('request:'))) return 'requested'

@@ -1,11 +1,12 @@
 import { expect, test } from '@jest/globals'
-import { instant } from '../../src/base/clock.ts'
+import { instant, ms } from '../../src/base/clock.ts'
 import type { InstanceId } from '../../src/ledger/ids.ts'
 import type { NewObligation } from '../../src/ledger/ledger.ts'
 import type { PastDecision } from '../../src/ledger/views.ts'
 import { factsOf } from '../../src/plan/facts.ts'
 import { shadow } from '../../src/report/shadow.ts'
 import type { ShadowReport } from '../../src/report/shadow-report.ts'
+import { decide } from '../../src/rules/decide.ts'
 import type { Ruleset } from '../../src/rules/ruleset.ts'
 import { openLedger } from '../ledger/open-ledger.ts'
 import { forward } from '../ledger/sample.ts'
@@ -40,7 +41,10 @@ async function replay(ruleset: Ruleset, candidate: Ruleset, against?: Ruleset): 
   return report
 }
 
-const facts = (past: PastDecision) => factsOf(past, undefined)
+const facts = (past: PastDecision) => {
+  const { amendments, answers } = past
+  return { ...factsOf(past, undefined), amendments, answers }
+}
 
 test('the same rules change nothing, against the record and against themselves', async () => {
   const ruleset = rulesetOf(CANDIDATE)
@@ -116,6 +120,44 @@ rules:
   expect(report.destinations).toMatchObject([{ name: 'a', after: 0, fewer: { count: 400 } }])
 })
 
+test('amendments are seen, and an answer on record serves', async () => {
+  await using opened = await openLedger()
+  const { ledger } = opened
+  const endsAt = ledger.now()
+  await fillPast(ledger, { instances: 2, perStudy: 1, endsAt })
+  const asking =
+    rulesetOf(`services: { his: { http: { url: "http://his" }, calls: { order: { get: "/o/{accession}", keep: [ward] } } } }
+rules:
+  - name: ask
+    match: { StudyDescription: amended }
+    lookup: { order: { call: his.order, with: { accession: "{AccessionNumber}" } } }
+    rules: [ { name: answered, match: { order.ward: ICU }, forward: [a] } ]
+`)
+  const [first] = await ledger.unplanned(1)
+  if (first === undefined) throw new Error('nothing was admitted')
+  const amendment = { attributes: [{ name: 'StudyDescription', value: 'amended' }], changes: [], reason: 'because' }
+  await ledger.instanceAmend(first.id, amendment, { name: 'ani' })
+  const [amended] = await ledger.unplanned(1)
+  const [ask] = decide(asking, { ...factsOf(first, undefined), amendments: amendment.attributes }).asks
+  if (ask === undefined || amended === undefined) throw new Error('nothing is asked')
+  const question = { ...ask, dueAt: endsAt, isNew: true }
+  const wait = { kind: 'WAIT', rule: ask.rule, reason: 'order', question, until: null } as const
+  await ledger.plan([{ instance: first.id, expectedVersion: amended.version, rulesetDigest: 'r', obligations: [wait] }])
+  const run = { views: ledger.views, candidate: asking, against: asking, since, before: endsAt, factsOf: facts }
+  expect(await shadow(run)).toMatchObject({ waiting: { after: 1 }, held: { after: 1 } })
+
+  const [claimed] = await ledger.claimQuestions(1, ms(60_000))
+  if (claimed === undefined) throw new Error('no question is due')
+  await ledger.settleQuestion(claimed.key, claimed.token, {
+    kind: 'answered',
+    answer: { found: true, fields: { ward: 'ICU' } },
+    keepFor: ms(60_000),
+    nextAttemptAt: endsAt,
+    status: '200',
+  })
+  expect(await shadow(run)).toMatchObject({ waiting: { after: 0 }, destinations: [{ name: 'a', after: 1 }] })
+})
+
 test('what says nothing about rules is left out, and says why', async () => {
   await using opened = await openLedger()
   const { ledger } = opened
@@ -148,6 +190,8 @@ test('a header that cannot be read is left out, and one that our own mistake tri
     id: 'i1' as InstanceId,
     isDecided: true,
     obligations: [],
+    amendments: [],
+    answers: new Map(),
     header: new Uint8Array([9]),
     reception: { at: since, door: 'DIMSE', callingAe: null, calledAe: null, peer: null, associationId: null },
     identity: {

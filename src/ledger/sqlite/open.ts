@@ -123,7 +123,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
 export function openSqliteViews(
   file: string,
   now: () => Instant,
-): Pick<Ledger, 'views' | 'lastRuleset'> & AsyncDisposable {
+): Pick<Ledger, 'views' | 'lastRuleset' | 'answers'> & AsyncDisposable {
   const reader: WorkerLine = openLine<Answer>({
     script: new URL('./reader-worker.ts', import.meta.url),
     start: { file },
@@ -131,7 +131,12 @@ export function openSqliteViews(
     receive: (answer) => reader.answered(answer),
   })
   const read = readThrough(reader)
-  return { views: viewsOver(read, now), lastRuleset: () => read('lastRuleset'), [Symbol.asyncDispose]: reader.close }
+  return {
+    views: viewsOver(read, now),
+    lastRuleset: () => read('lastRuleset'),
+    answers: (asked) => read('answers', asked, now()),
+    [Symbol.asyncDispose]: reader.close,
+  }
 }
 
 function writerStart(options: SqliteLedgerOptions, signals: Int32Array) {
