@@ -5,9 +5,10 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { LEDGER_FILE, NODE } from '../../src/app/names.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts'
-import { type SiteFolders, siteFolders } from '../support/app-in-process.ts'
+import { type SiteFolders, siteFolders, startApp } from '../support/app-in-process.ts'
 import { ctInstance } from '../support/data-set.ts'
 import { fillPast } from '../support/past-ledger.ts'
+import { storeAll } from '../support/store-all.ts'
 import { type CommandLine, commandLine } from './command-line.ts'
 
 const RULES = `version: 1
@@ -149,6 +150,38 @@ test('an instance on record is explained by the folder’s rules when no Kurir r
   expect((await kurir.run('explain', '--instance', 'none')).complaints).toEqual([
     'kurir explain: there is no instance none on record',
   ])
+})
+
+test('a running Kurir is asked, and answers by the rules in force', async () => {
+  await using app = await startApp(site)
+  await storeAll(
+    app.dicomPort,
+    () => [ctInstance({ sizeBytes: 1024 }).file],
+    () => {},
+  )
+  const ids = '{ instances(first: 1) { nodes { id } } }'
+  const { instances } = await app.ask<{ instances: { nodes: { id: string }[] } }>(ids)
+  const id = instances.nodes[0]?.id ?? ''
+  const before = await kurir.run('explain', '--instance', id)
+  expect(before).toEqual({
+    code: 0,
+    printed: [
+      expect.stringMatching(/^by the rules in force, [0-9a-f]{12}$/),
+      'yes  archive     Modality is CT; PatientID does not start with QA',
+      '       -> pacs   as received',
+      'no   phantoms    PatientID does not start with QA',
+      'yes  reconcile   AccessionNumber matches [A-Z]+[0-9]+; asks his.order',
+      'asks       his.order, and goes on with the answer   (reconcile, rules/00.yaml:18)',
+    ],
+    complaints: [],
+    progress: [],
+  })
+  const plain = Buffer.from(id, 'base64').toString().replace('Instance:', '')
+  expect(await kurir.run('explain', '--instance', plain)).toEqual(before)
+  expect(await kurir.run('explain', '--instance', 'none')).toMatchObject({
+    code: 1,
+    complaints: ['kurir explain: there is no instance none on record'],
+  })
 })
 
 test('without a ledger that is said', async () => {
