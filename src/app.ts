@@ -118,7 +118,7 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
       random,
     }),
   )
-  const services = unwinding.use(declaredServices({ ruleset, clock, random, log }))
+  const services = unwinding.use(declaredServices({ ruleset, clock, random, log, meter: metrics }))
   const planner = unwinding.use(new Planner({ spool, queue, wakes: ledger.wakes, ruleset, clock, log }))
   const gone = unwinding.use(new GoneDestinations({ ledger, declared: () => new Set(declared().keys()), clock, log }))
   rules.onChange(() => {

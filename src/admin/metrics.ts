@@ -16,6 +16,8 @@ export interface Metrics {
   associationRefused(reason: string): void
   /** @param bytes of what was taken; 0 when it was not */
   attemptEnded(destination: string, outcome: AttemptOutcome, bytes: number, took: Milliseconds): void
+  /** @param outcome `found`, `again` and so on */
+  serviceCalled(service: string, verb: 'ask' | 'tell', outcome: string, took: Milliseconds): void
 }
 
 /** The process's counters and where `/metrics` reads them. Disposing it ends the measuring of the event loop. */
@@ -50,6 +52,12 @@ function counters(registry: Registry): Metrics {
     ['destination'],
   )
   const seconds = counter('kurir_attempt_seconds_total', 'Time spent in tries of deliveries.', ['destination'])
+  const calls = counter('kurir_service_calls_total', 'Calls of services, by how they ended.', [
+    'service',
+    'verb',
+    'outcome',
+  ])
+  const callSeconds = counter('kurir_service_call_seconds_total', 'Time spent in calls of services.', ['service'])
   return {
     instanceAdmitted(door, bytes) {
       admitted.inc({ door })
@@ -61,6 +69,10 @@ function counters(registry: Registry): Metrics {
       attempts.inc({ destination, outcome })
       sentBytes.inc({ destination }, bytes)
       seconds.inc({ destination }, took / 1_000)
+    },
+    serviceCalled(service, verb, outcome, took) {
+      calls.inc({ service, verb, outcome })
+      callSeconds.inc({ service }, took / 1_000)
     },
   }
 }

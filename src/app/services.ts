@@ -2,13 +2,14 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { ServiceState } from '../services/call.ts'
-import { HttpServices } from '../services/http-services.ts'
+import { HttpServices, type ServiceMeter } from '../services/http-services.ts'
 
 export interface DeclaredServicesDeps {
   readonly ruleset: () => Ruleset
   readonly clock: Clock
   readonly random: () => number
   readonly log: Log
+  readonly meter: ServiceMeter
 }
 
 /** The services of the rules in force. */

@@ -1,4 +1,4 @@
-import { type Clock, elapsed, type Instant } from '../base/clock.ts'
+import { type Clock, elapsed, type Instant, type Milliseconds } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { HttpReach } from '../http/reach.ts'
 import type {
@@ -21,6 +21,12 @@ export interface HttpServicesDeps {
   readonly clock: Clock
   readonly random: () => number
   readonly log: Pick<Log, 'info' | 'warn'>
+  readonly meter: ServiceMeter
+}
+
+/** What is counted of calls. */
+export interface ServiceMeter {
+  serviceCalled(service: string, verb: 'ask' | 'tell', outcome: CallOutcome['kind'], took: Milliseconds): void
 }
 
 interface Line {
@@ -97,7 +103,9 @@ export class HttpServices implements Services, AsyncDisposable {
     const [at, from] = [clock.now(), clock.monotonic()]
     const line = this.#lineOf(call.service, settings.reach.http)
     const outcome = await line.call(verb, declared, call.arguments, signal)
-    this.#remember(call, outcome, { at, took: elapsed(from, clock.monotonic()) })
+    const took = elapsed(from, clock.monotonic())
+    this.#deps.meter.serviceCalled(call.service, verb, outcome.kind, took)
+    this.#remember(call, outcome, { at, took })
     return outcome
   }
 

@@ -350,6 +350,7 @@ describe('what is known of a service', () => {
     const [state] = work.services.states()
     expect(state).toMatchObject({ name: 'his', kind: 'http', address: `${his.url}/`, state: 'READY', reason: null })
     expect(state?.last.length).toBe(20)
+    expect(work.counted.slice(-2)).toEqual(['his ask missing', 'his tell accepted'])
     expect(state?.last[0]).toMatchObject({
       call: 'arrived',
       outcome: 'accepted',

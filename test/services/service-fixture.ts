@@ -31,13 +31,19 @@ export class ServicesAtWork implements AsyncDisposable {
   readonly clock = new TestClock()
   readonly log = new ReadableLog()
   readonly returned: string[] = []
+  readonly counted: string[] = []
   readonly services: HttpServices
   settings: ReadonlyMap<string, ServiceSettings>
 
   constructor(settings: ReadonlyMap<string, ServiceSettings>) {
     this.settings = settings
     const { clock, log } = this
-    this.services = new HttpServices({ settings: () => this.settings, clock, log, random: () => 0.5 })
+    const meter = {
+      serviceCalled: (...[service, verb, outcome]: readonly [string, string, string, number]) => {
+        this.counted.push(`${service} ${verb} ${outcome}`)
+      },
+    }
+    this.services = new HttpServices({ settings: () => this.settings, clock, log, meter, random: () => 0.5 })
     this.services.onReturn((service) => this.returned.push(service))
   }
 
