@@ -35,7 +35,7 @@ import { openSqliteLedger } from './ledger/sqlite/open.ts'
 import { Planner } from './plan/planner.ts'
 import { LedgerQueue } from './queue/queue.ts'
 import { RulesInForce } from './reload.ts'
-import { judgeCaller } from './rules/caller.ts'
+import { httpCallerAt, judgeCaller } from './rules/caller.ts'
 import { type Environment, freeBytesLeast } from './settings/settings.ts'
 import type { Settings } from './settings/table.ts'
 import { DiskBlobStore } from './spool/disk-blob-store.ts'
@@ -194,15 +194,17 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
       { clock, log, newId, limits: { ...INTEGRATOR_LIMITS, drain: settings.stopTimeout } },
     ),
   )
+  const callerAt = (peer: string) => httpCallerAt(ruleset().callers, peer)
   await addStowDoor(integrators.server, {
     spool,
     ledger,
+    callerAt,
     clock,
     log,
     meter: metrics,
     bulkRoom: { folder: inData(BULK_FOLDER), newId, expectRoom: () => spool.expectRoom() },
   })
-  const uploads = { spool, ledger, clock, log, meter: metrics, newId, folder: inData(BULK_FOLDER) }
+  const uploads = { spool, ledger, callerAt, clock, log, meter: metrics, newId, folder: inData(BULK_FOLDER) }
   await addUploadDoor(integrators.server, uploads)
 
   const start = async (): Promise<OpenPorts> => {

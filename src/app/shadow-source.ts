@@ -1,5 +1,6 @@
 import type { ShadowSource } from '../admin/sources.ts'
 import { loadRuleset } from '../rules/load-ruleset.ts'
+import { readKeyFile } from '../rules/read-key-file.ts'
 import type { Environment } from '../settings/settings.ts'
 import { runShadow } from './shadow.ts'
 
@@ -7,7 +8,7 @@ import { runShadow } from './shadow.ts'
 export function shadowSource(file: string, environment: Environment): ShadowSource {
   return {
     check(files) {
-      const loaded = loadRuleset(files, environment)
+      const loaded = loadRuleset(files, environment, readKeyFile)
       if ('problems' in loaded) return { kind: 'refused', problems: loaded.problems }
       return { kind: 'checked', digest: loaded.ruleset.digest }
     },

@@ -9,6 +9,7 @@ import { defaultCharset } from '../plan/obligations.ts'
 import { shadow } from '../report/shadow.ts'
 import type { ShadowReport } from '../report/shadow-report.ts'
 import { loadRuleset } from '../rules/load-ruleset.ts'
+import { readKeyFile } from '../rules/read-key-file.ts'
 import type { RuleFile } from '../rules/rule-source.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { FromShadow, ShadowRequest } from './shadow-protocol.ts'
@@ -45,7 +46,7 @@ async function inForce(record: RulesetRecord | undefined): Promise<Ruleset> {
 }
 
 function compiled(files: readonly RuleFile[], environment: ShadowRequest['environment'], what: string): Ruleset {
-  const loaded = loadRuleset(files, environment)
+  const loaded = loadRuleset(files, environment, readKeyFile)
   if ('ruleset' in loaded) return loaded.ruleset
   throw new KurirError('invalid-rules', 'permanent', `${what} do not load; "kurir check" says why`)
 }

@@ -27,6 +27,9 @@ export const checkCommand: Command = {
     for (const { name, unset } of ruleset.callersNotConfigured) {
       context.print(`caller ${name} is not configured: ${unset.join(', ')} not set.`)
     }
+    for (const { name } of ruleset.keysNotConfigured) {
+      context.print(`key ${name} is not configured: its file cannot be used, and what needs it is held.`)
+    }
     return 0
   },
 }

@@ -1,5 +1,6 @@
 import { KurirError } from '../base/failure.ts'
 import { loadRuleset } from '../rules/load-ruleset.ts'
+import { readKeyFile } from '../rules/read-key-file.ts'
 import { readRulesFolder } from '../rules/read-rules-folder.ts'
 import { formatProblem, type RuleProblem } from '../rules/rule-problem.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
@@ -12,7 +13,7 @@ export async function loadFolder(
   const { rulesDir } = readSettings(environment)
   const folder = await readRulesFolder(rulesDir)
   if ('problems' in folder) return folder
-  const loaded = loadRuleset(folder.files, environment)
+  const loaded = loadRuleset(folder.files, environment, readKeyFile)
   return 'ruleset' in loaded ? { ruleset: loaded.ruleset, files: folder.files.length } : loaded
 }
 

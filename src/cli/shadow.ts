@@ -6,6 +6,7 @@ import { instant, systemClock } from '../base/clock.ts'
 import { parseDuration } from '../base/duration.ts'
 import { KurirError } from '../base/failure.ts'
 import { loadRuleset } from '../rules/load-ruleset.ts'
+import { readKeyFile } from '../rules/read-key-file.ts'
 import { readRulesFolder } from '../rules/read-rules-folder.ts'
 import type { RuleProblem } from '../rules/rule-problem.ts'
 import type { RuleFile } from '../rules/rule-source.ts'
@@ -70,7 +71,7 @@ async function readCandidate(
 ): Promise<{ readonly files: readonly RuleFile[] } | { readonly problems: readonly RuleProblem[] }> {
   const read = await readRulesFolder(folder)
   if ('problems' in read) return read
-  const loaded = loadRuleset(read.files, environment)
+  const loaded = loadRuleset(read.files, environment, readKeyFile)
   return 'problems' in loaded ? loaded : read
 }
 

@@ -1,6 +1,7 @@
 import type { RulesetRecord } from '../ledger/ledger.ts'
 import type { RuleSummary, RulesetSummary } from '../ledger/records.ts'
 import { digestOfFiles, testRuleset } from '../rules/load-ruleset.ts'
+import { readKeyFile } from '../rules/read-key-file.ts'
 import { readRulesFolder } from '../rules/read-rules-folder.ts'
 import type { Rule } from '../rules/rule.ts'
 import { type RuleProblem, sortProblems } from '../rules/rule-problem.ts'
@@ -36,7 +37,7 @@ export async function lookAtFolder(folder: string, environment: Environment): Pr
 
 /** Never throws for what the files contain. */
 export function compileFiles(files: readonly RuleFile[], environment: Environment): Compiled {
-  const tested = testRuleset(files, environment)
+  const tested = testRuleset(files, environment, readKeyFile)
   if ('problems' in tested) return { kind: 'refused', problems: tested.problems }
   const { ruleset, report } = tested
   if (report.failures.length > 0) return { kind: 'refused', problems: sortProblems(report.failures) }
