@@ -1,13 +1,12 @@
-import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { judgeCaller } from '../../src/rules/caller.ts'
 import { decide } from '../../src/rules/decide.ts'
-import { loadRuleset } from '../../src/rules/load-ruleset.ts'
+import { loadRuleset, testRuleset } from '../../src/rules/load-ruleset.ts'
 import { readRulesFolder } from '../../src/rules/read-rules-folder.ts'
-import { factsFrom, fileOf } from './support.ts'
+import { factsFrom } from './support.ts'
 
 test('the rules that ship load without any environment and send everything to the outbox', async () => {
   const read = await readRulesFolder('rules')
@@ -24,29 +23,26 @@ test('the rules that ship load without any environment and send everything to th
   expect(judgeCaller(loaded.ruleset.callers, { ...call, peer: '10.0.0.1' }).admitted).toBe(false)
 })
 
-test('the archive sample loads, and its embedded tests pass', () => {
-  const destinations = fileOf(
-    `version: 1
-destinations:
-  pacs_main: { dimse: { ae: PACS_MAIN@pacs.rs.local:11112, calling_ae: ROUTER, associations: 2 }, retry: { first: 10s, longest: 15m, give_up_after: 7d } }
-  pacs_er: { dimse: { ae: "PACS_ER@[fd00::9]:104", transfer_syntax: [JPEG2000Lossless, ExplicitVRLittleEndian] } }
-`,
-    'rules/00.yaml',
-  )
-  const archive = fileOf(readFileSync('rules/examples/10-archive.yaml', 'utf8'), 'rules/10-archive.yaml')
-  const loaded = loadRuleset([archive, destinations], {})
-  expect('problems' in loaded ? loaded.problems : []).toEqual([])
-  const broken = archive.bytes
-    .toString()
-    .replace('map: { in: StationName, using: stations', 'map: { in: StudyID, using: stations')
-  const refused = loadRuleset([fileOf(broken, 'rules/10-archive.yaml'), destinations], {})
+test('the examples load together, all their tests pass, and each rule has one', async () => {
+  const read = await readRulesFolder('rules/examples')
+  if ('problems' in read) throw new Error(JSON.stringify(read.problems))
+  const tested = testRuleset(read.files, {})
+  if ('problems' in tested) throw new Error(JSON.stringify(tested.problems))
+  expect(tested.report).toEqual({ passed: 17, failures: [], untouched: [] })
+  const broken = read.files.map((file) => ({
+    ...file,
+    bytes: Buffer.from(
+      Buffer.from(file.bytes).toString().replace('in: StationName, using: rooms', 'in: StudyID, using: rooms'),
+    ),
+  }))
+  const refused = loadRuleset(broken, {})
   expect('problems' in refused ? refused.problems : []).toEqual([
     {
-      file: 'rules/10-archive.yaml',
-      line: 51,
+      file: 'examples/10-archive.yaml',
+      line: 42,
       column: 5,
       message:
-        'The test "an emergency CT goes to both, under the name the archive knows" fails: pacs_er gets what is otherwise: StationName is not CT_IGD.',
+        'The test "the theatre gets what the archive gets" fails: operating_theatre gets what is otherwise: StationName is not KAMAR OPERASI 1.',
     },
   ])
 })
