@@ -10,11 +10,11 @@ import {
   EXPLICIT_VR_LITTLE_ENDIAN,
   IMPLICIT_VR_LITTLE_ENDIAN,
 } from '../../src/dicom/transfer-syntax.ts'
-import { applyEdits, editsOf, encode, type MadeElement, madeDataSet } from './random-data-set.ts'
+import { applyEdits, editsOf, encode, type MadeElement, madeDataSet, richDataSet } from './random-data-set.ts'
 import { contentOf, gather, headerOf, scan, slicesOf } from './slices.ts'
 
 const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 })
-const edited = madeDataSet.chain((elements) => fc.tuple(fc.constant(elements), editsOf(elements), sizes))
+const edited = richDataSet.chain((elements) => fc.tuple(fc.constant(elements), editsOf(elements), sizes))
 const PLAIN = [IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN]
 
 describe('any data set', () => {

@@ -11,6 +11,8 @@ export type MadeElement =
       readonly kind: 'sequence'
       readonly tag: number
       readonly hasLength: boolean
+      /** Written as UN of undefined length, with implicit elements inside (PS3.5 6.2.2). */
+      readonly isUnknown?: boolean
       readonly items: readonly MadeItem[]
     }
   | { readonly kind: 'fragments'; readonly tag: number; readonly fragments: readonly Buffer[] }
@@ -30,25 +32,68 @@ const ALL_TAGS = [...VALUES.map(([tag]) => tag), ...SEQUENCES]
 
 const evenBytes = fc.uint8Array({ maxLength: 24 }).map((bytes) => Buffer.from(bytes.subarray(0, bytes.length & ~1)))
 
-const valueElement: fc.Arbitrary<MadeElement> = fc
-  .record({ named: fc.constantFrom(...VALUES), value: evenBytes })
-  .map(({ named: [tag, vr], value }) => ({ kind: 'value', tag, vr, value }))
+type Named = readonly (readonly [number, string])[]
 
 const inOrder = (elements: readonly MadeElement[]): readonly MadeElement[] => {
   const byTag = new Map(elements.map((element) => [element.tag, element]))
   return [...byTag.values()].sort((a, b) => a.tag - b.tag)
 }
 
-const { level } = fc.letrec<{ level: readonly MadeElement[]; sequence: MadeElement; item: MadeItem }>((tie) => ({
-  level: fc.array(fc.oneof({ depthSize: 'small' }, valueElement, tie('sequence')), { maxLength: 6 }).map(inOrder),
-  item: fc.record({ hasLength: fc.boolean(), elements: tie('level') }),
-  sequence: fc.record({
-    kind: fc.constant('sequence' as const),
-    tag: fc.constantFrom(...SEQUENCES),
-    hasLength: fc.boolean(),
-    items: fc.array(tie('item'), { maxLength: 3 }),
-  }),
-}))
+interface Manner {
+  readonly named: Named
+  readonly bytesFor: (vr: string) => fc.Arbitrary<Buffer>
+  /** Whether some sequences come as UN. */
+  readonly isUnknown: fc.Arbitrary<boolean>
+}
+
+function levels({ named, bytesFor, isUnknown }: Manner): fc.Arbitrary<readonly MadeElement[]> {
+  const value = fc
+    .constantFrom(...named)
+    .chain(([tag, vr]) => bytesFor(vr).map((bytes): MadeElement => ({ kind: 'value', tag, vr, value: bytes })))
+  return fc.letrec<{ level: readonly MadeElement[]; sequence: MadeElement; item: MadeItem }>((tie) => ({
+    level: fc.array(fc.oneof({ depthSize: 'small' }, value, tie('sequence')), { maxLength: 6 }).map(inOrder),
+    item: fc.record({ hasLength: fc.boolean(), elements: tie('level') }),
+    sequence: fc.record({
+      kind: fc.constant('sequence' as const),
+      tag: fc.constantFrom(...SEQUENCES),
+      hasLength: fc.boolean(),
+      isUnknown,
+      items: fc.array(tie('item'), { maxLength: 3 }),
+    }),
+  })).level
+}
+
+const level = levels({ named: VALUES, bytesFor: () => evenBytes, isUnknown: fc.constant(false) })
+
+// Group lengths and private blocks besides, which no dictionary names.
+const MORE: Named = [
+  ...VALUES,
+  [0x00080000, 'UL'],
+  [0x00090010, 'LO'],
+  [0x00091001, 'UN'],
+  [0x00100000, 'UL'],
+  [0x00290010, 'LO'],
+  [0x00291008, 'OB'],
+]
+
+/** The same with group lengths, private blocks, and sequences that come as UN. */
+export const richDataSet: fc.Arbitrary<readonly MadeElement[]> = levels({
+  named: MORE,
+  bytesFor: (vr) => (vr === 'UL' ? fc.constant(Buffer.alloc(4)) : evenBytes),
+  isUnknown: fc.boolean(),
+})
+
+/** Short words of even length. */
+export const WORDS = fc
+  .array(fc.constantFrom(...'ABCXYZ0123456789'), { maxLength: 8 })
+  .map((all) => Buffer.from(all.slice(0, all.length & ~1).join('')))
+
+/** The same with values that a dump shows on one line: text, and bytes only where there are bytes. */
+export const legibleDataSet: fc.Arbitrary<readonly MadeElement[]> = levels({
+  named: MORE,
+  bytesFor: (vr) => (vr === 'UL' ? fc.constant(Buffer.alloc(4)) : /^[OU][BNW]$|SS|US/.test(vr) ? evenBytes : WORDS),
+  isUnknown: fc.boolean(),
+})
 
 const pixels: fc.Arbitrary<MadeElement> = fc.oneof(
   evenBytes.map((value): MadeElement => ({ kind: 'value', tag: 0x7fe00010, vr: 'OW', value })),
@@ -63,13 +108,16 @@ export const madeDataSet: fc.Arbitrary<readonly MadeElement[]> = fc
   .map(([elements, last]) => (last === null ? elements : [...elements, last]))
 
 /** A few edits of a data set: of elements that it has or not, nested ones as well; no two of the same path. */
-export const editsOf = (elements: readonly MadeElement[]): fc.Arbitrary<readonly ResolvedEdit[]> =>
+export const editsOf = (
+  elements: readonly MadeElement[],
+  values: fc.Arbitrary<Buffer> = evenBytes,
+): fc.Arbitrary<readonly ResolvedEdit[]> =>
   fc
-    .array(fc.tuple(fc.constantFrom(...pathsOf(elements)), fc.option(evenBytes)), { minLength: 1, maxLength: 4 })
+    .array(fc.tuple(fc.constantFrom(...pathsOf(elements)), fc.option(values)), { minLength: 1, maxLength: 4 })
     .map((chosen) => chosen.map(([path, value]) => editOf(path, value)).filter(isAlone))
 
 function editOf(path: AttributePath, value: Buffer | null): ResolvedEdit {
-  const vr = VALUES.find(([tag]) => tag === path.at(-1)?.tag)?.[1]
+  const vr = MORE.find(([tag]) => tag === path.at(-1)?.tag)?.[1]
   return value === null || vr === undefined ? { verb: 'remove', path } : { verb: 'set', path, vr, value }
 }
 
@@ -86,6 +134,15 @@ function isAlone(edit: ResolvedEdit, i: number, all: readonly ResolvedEdit[]): b
 
 function pathsOf(elements: readonly MadeElement[]): readonly AttributePath[] {
   const paths: AttributePath[] = ALL_TAGS.map((tag) => [{ tag: tag as Tag }])
+  // An item behind the last one, which an edit makes.
+  for (const tag of SEQUENCES) {
+    const there = elements.find((element) => element.tag === tag)
+    const item = there?.kind === 'sequence' ? there.items.length : 0
+    paths.push(
+      [{ tag: tag as Tag, item }, { tag: 0x00080050 as Tag }],
+      [{ tag: tag as Tag, item }, { tag: 0x00091001 as Tag }],
+    )
+  }
   for (const element of elements) {
     if (element.kind !== 'sequence') continue
     for (const [item, { elements: inner }] of element.items.entries()) {
@@ -103,22 +160,35 @@ export function applyEdits(
 ): readonly MadeElement[] {
   const here = edits.filter(({ path }) => path.length === depth + 1)
   const gone = new Set<number>(here.map(({ path }) => path[depth]?.tag ?? 0))
-  const kept = elements.filter(({ tag }) => !gone.has(tag)).map((element) => editWithin(element, edits, depth))
+  const touched = new Set(edits.map(({ path }) => (path[depth]?.tag ?? 0) >>> 16))
+  // A length of a group in which anything is edited would be wrong.
+  const countsOther = ({ tag }: MadeElement): boolean => (tag & 0xffff) !== 0 || !touched.has(tag >>> 16)
+  const kept = elements.filter((element) => !gone.has(element.tag) && countsOther(element))
   const set = here.flatMap((edit): MadeElement[] => {
     const tag = edit.path[depth]?.tag ?? 0
     return edit.verb === 'set' ? [{ kind: 'value', tag, vr: edit.vr, value: Buffer.from(edit.value) }] : []
   })
-  return [...kept, ...set].sort((a, b) => a.tag - b.tag)
+  const made = SEQUENCES.filter((tag) => !elements.some((element) => element.tag === tag)).flatMap((tag) => {
+    const element = editWithin({ kind: 'sequence', tag, hasLength: false, items: [] }, edits, depth)
+    return element.kind === 'sequence' && element.items.length > 0 ? [element] : []
+  })
+  return [...kept.map((element) => editWithin(element, edits, depth)), ...set, ...made].sort((a, b) => a.tag - b.tag)
 }
 
 function editWithin(element: MadeElement, edits: readonly ResolvedEdit[], depth: number): MadeElement {
   const within = edits.filter(({ path }) => path.length > depth + 1 && path[depth]?.tag === element.tag)
   if (element.kind !== 'sequence' || within.length === 0) return element
+  const ownOf = (number: number) => within.filter(({ path }) => path[depth]?.item === number)
   const items = element.items.map((item, number): MadeItem => {
-    const own = within.filter(({ path }) => path[depth]?.item === number)
+    const own = ownOf(number)
     return own.length === 0 ? item : { hasLength: false, elements: applyEdits(item.elements, own, depth + 1) }
   })
-  return { ...element, hasLength: false, items }
+  const next = applyEdits([], ownOf(items.length), depth + 1)
+  return {
+    ...element,
+    hasLength: false,
+    items: next.length === 0 ? items : [...items, { hasLength: false, elements: next }],
+  }
 }
 
 type Written = Pick<TransferSyntax, 'explicitVr' | 'bigEndian'>
@@ -131,12 +201,14 @@ function encodeElement(element: MadeElement, as: Written): Buffer {
     case 'value':
       return Buffer.concat([header(element.tag, element.vr, element.value.length, as), element.value])
     case 'sequence': {
-      const items = element.items.map((item) => encodeItem(item, as))
-      const length = element.hasLength ? Buffer.concat(items).length : -1
+      const isUnknown = element.isUnknown === true && as.explicitVr
+      const inner = isUnknown ? { explicitVr: false, bigEndian: false } : as
+      const items = element.items.map((item) => encodeItem(item, inner))
+      const hasLength = element.hasLength && !isUnknown
       return Buffer.concat([
-        header(element.tag, 'SQ', length, as),
+        header(element.tag, isUnknown ? 'UN' : 'SQ', hasLength ? Buffer.concat(items).length : -1, as),
         ...items,
-        ...(element.hasLength ? [] : [header(0xfffee0dd, '', 0, as)]),
+        ...(hasLength ? [] : [header(0xfffee0dd, '', 0, inner)]),
       ])
     }
     case 'fragments': {
