@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { temporaryDir } from '../support/processes.ts'
+import { benchDecide } from './decide.ts'
 import { benchDisk } from './disk.ts'
 import { benchAgainstOrthanc, benchForward, benchForwardFlushes } from './forward.ts'
 import { benchLatency } from './latency.ts'
@@ -24,6 +25,7 @@ const material = await makeMaterial(`${dir.path}/many`, count)
 const few = await makeMaterial(`${dir.path}/few`, values.short ? 80 : 240)
 
 await benchDisk(results)
+await benchDecide(results)
 await benchReceive(material, rounds, results)
 const received = await benchReceiveFlushes(few, results)
 await benchStow(material, rounds, results)
