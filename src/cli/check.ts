@@ -1,14 +1,19 @@
+import type { Ruleset } from '../rules/ruleset.ts'
 import { aligned } from './aligned.ts'
 import type { Command } from './command.ts'
+import { optionsOf } from './options.ts'
 import { loadFolder } from './rules-in-folder.ts'
+
+const OPTIONS = { rules: { type: 'string' } } as const
 
 /** Loads the rules as a start would and names everything that is wrong with them; exit code 1 when anything is. */
 export const checkCommand: Command = {
   name: 'check',
-  usage: '',
+  usage: '[--rules DIR]',
   sentence: 'every mistake in the rules, with file, line and column',
-  async run(_args, context) {
-    const loaded = await loadFolder(context.environment)
+  async run(args, context) {
+    const { values } = optionsOf(args, OPTIONS)
+    const loaded = await loadFolder(context.environment, values.rules)
     if ('problems' in loaded) {
       for (const line of aligned(loaded.problems)) context.complain(line)
       const count = loaded.problems.length
@@ -20,16 +25,27 @@ export const checkCommand: Command = {
       `${files} ${files === 1 ? 'file' : 'files'}, ${ruleset.rules.length} rules, ${ruleset.destinations.size} destinations: no problem.`,
     )
     for (const line of aligned(ruleset.warnings)) context.print(line)
-    for (const { destination } of ruleset.destinations.values()) {
-      if (destination.reach.kind !== 'not-configured') continue
-      context.print(`destination ${destination.name} is not configured: ${destination.reach.unset.join(', ')} not set.`)
-    }
-    for (const { name, unset } of ruleset.callersNotConfigured) {
-      context.print(`caller ${name} is not configured: ${unset.join(', ')} not set.`)
-    }
-    for (const { name } of ruleset.keysNotConfigured) {
-      context.print(`key ${name} is not configured: its file cannot be used, and what needs it is held.`)
-    }
+    for (const line of notConfigured(ruleset)) context.print(line)
     return 0
   },
 }
+
+/** What would load and not work here: no mistake of the rules, so not a problem. */
+function notConfigured(ruleset: Ruleset): readonly string[] {
+  const { destinations, sources, services, callersNotConfigured, keysNotConfigured } = ruleset
+  const reached = [
+    ...[...destinations.values()].map(({ destination: { name, reach } }) => ({ what: `destination ${name}`, reach })),
+    ...[...sources.values()].map(({ name, reach }) => ({ what: `source ${name}`, reach })),
+    ...[...services.values()].map(({ name, reach }) => ({ what: `service ${name}`, reach })),
+  ]
+  return [
+    ...reached.flatMap(({ what, reach }) => (reach.kind === 'not-configured' ? [say(what, reach.unset)] : [])),
+    ...callersNotConfigured.map(({ name, unset }) => say(`caller ${name}`, unset)),
+    ...keysNotConfigured.map(
+      ({ name }) => `key ${name} is not configured: its file cannot be used, and what needs it is held.`,
+    ),
+  ]
+}
+
+const say = (what: string, unset: readonly string[]): string =>
+  `${what} is not configured: ${unset.join(', ')} not set.`

@@ -6,12 +6,12 @@ import { formatProblem, type RuleProblem } from '../rules/rule-problem.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import { type Environment, readSettings } from '../settings/settings.ts'
 
-/** The rules of the folder that the environment names, or everything that is wrong with them. */
+/** The rules of that folder, or of the one that the environment names, or everything that is wrong with them. */
 export async function loadFolder(
   environment: Environment,
+  named?: string,
 ): Promise<{ readonly ruleset: Ruleset; readonly files: number } | { readonly problems: readonly RuleProblem[] }> {
-  const { rulesDir } = readSettings(environment)
-  const folder = await readRulesFolder(rulesDir)
+  const folder = await readRulesFolder(named ?? readSettings(environment).rulesDir)
   if ('problems' in folder) return folder
   const loaded = loadRuleset(folder.files, environment, readKeyFile)
   return 'ruleset' in loaded ? { ruleset: loaded.ruleset, files: folder.files.length } : loaded

@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { type SiteFolders, siteFolders } from '../support/app-in-process.ts'
 import { commandLine } from './command-line.ts'
@@ -53,6 +55,31 @@ test('check counts what is good, and names what the environment leaves out', asy
       '1 file, 1 rules, 2 destinations: no problem.',
       'destination cloud is not configured: CLOUD_AE not set.',
       'caller ct is not configured: CT_TITLE not set.',
+    ],
+    complaints: [],
+    progress: [],
+  })
+})
+
+test('check names sources, services and keys that would not work here, and looks at the folder it is told', async () => {
+  const other = path.join(site.home, 'other')
+  await mkdir(other)
+  await writeFile(
+    path.join(other, '00.yaml'),
+    `version: 1
+sources: { old: { dimse: { ae: "\${OLD_AE}" } } }
+services: { his: { http: { url: "\${HIS_URL}" }, calls: { order: { get: "/o/{a}" } } } }
+keys: { research: { file: ${path.join(other, 'none')} } }
+rules: [ { name: everything, hold: look } ]
+`,
+  )
+  expect(await commandLine({}).run('check', '--rules', other)).toEqual({
+    code: 0,
+    printed: [
+      '1 file, 1 rules, 0 destinations: no problem.',
+      'source old is not configured: OLD_AE not set.',
+      'service his is not configured: HIS_URL not set.',
+      'key research is not configured: its file cannot be used, and what needs it is held.',
     ],
     complaints: [],
     progress: [],
