@@ -17,13 +17,15 @@ import type { FileChange } from './ruleset-difference.ts';
 import type { Instant } from '../base/clock.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { StudyRow, InstanceRow, ObligationRow, DeliveryRow, AttemptRow, AuditRow, QueueDepth as QueueDepthRow, RulesetRow } from '../ledger/views.ts';
+import type { StudyRow, InstanceRow, ObligationRow, DeliveryRow, AttemptRow, AuditRow, QueueDepth as QueueDepthRow, RulesetRow, ErrandAttemptRow } from '../ledger/views.ts';
 import type { Reception as ReceptionModel, RuleSummary } from '../ledger/records.ts';
 import type { AttributeChange as AttributeChangeModel } from '../dicom/resolved-edit.ts';
 import type { RuleRef as RuleRefModel } from '../rules/decision.ts';
-import type { DestinationModel, UidModel, QuestionModel, RulesetDifferenceModel, RulesetPage, StudyPage, InstancePage, DeliveryPage, AttemptPage, AuditPage } from './models.ts';
+import type { DestinationModel, UidModel, QuestionModel, ErrandPage, ErrandAttemptPage, ObligationPage, RulesetDifferenceModel, RulesetPage, StudyPage, InstancePage, DeliveryPage, AttemptPage, AuditPage } from './models.ts';
 import type { Explanation as ExplanationModel, ExplainedForward as ExplainedForwardModel } from './explanation.ts';
 import type { Step as StepModel } from '../rules/walk.ts';
+import type { ErrandRow } from '../ledger/errands.ts';
+import type { AmendmentRow } from '../ledger/amendments.ts';
 import type { ServiceState as ServiceModel, LastAnswer } from '../services/call.ts';
 import type { ShadowRun as ShadowRunModel } from './shadow-runs.ts';
 import type { ShadowReport as ShadowReportModel, Change, Sample, DestinationChange, RuleChange, ReasonChange } from '../report/shadow-report.ts';
@@ -156,6 +158,8 @@ export type Delivery = Node & {
   readonly id: Scalars['ID']['output'];
   readonly instance: Instance;
   readonly destination: Destination;
+  /** Of which study moment; null for the instance moment. */
+  readonly errand: Maybe<Errand>;
   readonly urgent: Scalars['Boolean']['output'];
   /** Where it really went, after a failover. */
   readonly sentTo: Maybe<Destination>;
@@ -380,6 +384,136 @@ export type DestinationVerifySuccess = {
   readonly reason: Maybe<Scalars['String']['output']>;
 };
 
+/** What a study moment owes to one destination or service. */
+export type Errand = Node & {
+  readonly __typename?: 'Errand';
+  readonly id: Scalars['ID']['output'];
+  readonly study: Study;
+  /** The first is 1. */
+  readonly round: Scalars['Int']['output'];
+  readonly rule: RuleRef;
+  /** Where it goes; null for one that tells a service. */
+  readonly destination: Maybe<Destination>;
+  /** Whom it tells; null for one that goes to a destination. */
+  readonly service: Maybe<Scalars['String']['output']>;
+  readonly call: Maybe<Scalars['String']['output']>;
+  readonly arguments: Maybe<ReadonlyArray<Argument>>;
+  readonly state: ObligationState;
+  /** What it waits for, or why it ended as it did. */
+  readonly reason: Maybe<Scalars['String']['output']>;
+  /** The service's last answer: an HTTP status, or a bounded reason. */
+  readonly status: Maybe<Scalars['String']['output']>;
+  /** Of those that tell a service; the latest first. */
+  readonly attempts: ErrandAttemptConnection;
+  readonly nextAttemptAt: Maybe<Scalars['DateTime']['output']>;
+  readonly madeAt: Scalars['DateTime']['output'];
+  /** Null while it is not settled. */
+  readonly settledAt: Maybe<Scalars['DateTime']['output']>;
+  /** Newest first. */
+  readonly deliveries: DeliveryConnection;
+};
+
+
+/** What a study moment owes to one destination or service. */
+export type ErrandAttemptsArgs = {
+  first: InputMaybe<Scalars['Int']['input']>;
+  after: InputMaybe<Scalars['String']['input']>;
+  last: InputMaybe<Scalars['Int']['input']>;
+  before: InputMaybe<Scalars['String']['input']>;
+};
+
+
+/** What a study moment owes to one destination or service. */
+export type ErrandDeliveriesArgs = {
+  first: InputMaybe<Scalars['Int']['input']>;
+  after: InputMaybe<Scalars['String']['input']>;
+  last: InputMaybe<Scalars['Int']['input']>;
+  before: InputMaybe<Scalars['String']['input']>;
+};
+
+/** One try at telling a service. */
+export type ErrandAttempt = {
+  readonly __typename?: 'ErrandAttempt';
+  /** The first is 1. */
+  readonly number: Scalars['Int']['output'];
+  readonly startedAt: Scalars['DateTime']['output'];
+  readonly took: Maybe<Scalars['Milliseconds']['output']>;
+  readonly outcome: AttemptOutcome;
+  /** HTTP status such as 503. Null when no answer came. */
+  readonly status: Maybe<Scalars['String']['output']>;
+  /** Low-cardinality reason. */
+  readonly reason: Maybe<Scalars['String']['output']>;
+};
+
+export type ErrandConnection = {
+  readonly __typename?: 'ErrandConnection';
+  readonly edges: ReadonlyArray<ErrandEdge>;
+  readonly nodes: ReadonlyArray<Errand>;
+  readonly pageInfo: PageInfo;
+};
+
+export type ErrandEdge = {
+  readonly __typename?: 'ErrandEdge';
+  readonly cursor: Scalars['String']['output'];
+  readonly node: Errand;
+};
+
+export type ErrandAttemptConnection = {
+  readonly __typename?: 'ErrandAttemptConnection';
+  readonly edges: ReadonlyArray<ErrandAttemptEdge>;
+  readonly nodes: ReadonlyArray<ErrandAttempt>;
+  readonly pageInfo: PageInfo;
+};
+
+export type ErrandAttemptEdge = {
+  readonly __typename?: 'ErrandAttemptEdge';
+  readonly cursor: Scalars['String']['output'];
+  readonly node: ErrandAttempt;
+};
+
+/** All that are given must hold. Searching by accession number does not show it. */
+export type ErrandFilter = {
+  /** Any of these. */
+  readonly state?: InputMaybe<ReadonlyArray<ObligationState>>;
+  readonly service?: InputMaybe<Scalars['String']['input']>;
+  readonly destination?: InputMaybe<Scalars['String']['input']>;
+  readonly accessionNumber?: InputMaybe<Scalars['String']['input']>;
+  readonly studyInstanceUid?: InputMaybe<Scalars['Uid']['input']>;
+};
+
+export type ErrandRetryInput = {
+  readonly errandId: Scalars['ID']['input'];
+};
+
+export type ErrandRetryResult = ErrandRetrySuccess | NotFound | NotAllowedNow;
+
+export type ErrandRetrySuccess = {
+  readonly __typename?: 'ErrandRetrySuccess';
+  readonly errand: Errand;
+};
+
+export type StudySettleInput = {
+  readonly studyInstanceUid: Scalars['Uid']['input'];
+};
+
+export type StudySettleResult = StudySettleSuccess | NotFound | NotAllowedNow;
+
+export type StudySettleSuccess = {
+  readonly __typename?: 'StudySettleSuccess';
+  readonly study: Study;
+};
+
+export type StudyAskAgainInput = {
+  readonly studyInstanceUid: Scalars['Uid']['input'];
+};
+
+export type StudyAskAgainResult = StudyAskAgainSuccess | NotFound | NotAllowedNow;
+
+export type StudyAskAgainSuccess = {
+  readonly __typename?: 'StudyAskAgainSuccess';
+  readonly study: Study;
+};
+
 /** What the rules in force would do, without doing it. */
 export type Explanation = {
   readonly __typename?: 'Explanation';
@@ -490,6 +624,78 @@ export type Health = {
   readonly ruleProblems: ReadonlyArray<RuleProblem>;
 };
 
+export type ObligationConnection = {
+  readonly __typename?: 'ObligationConnection';
+  readonly edges: ReadonlyArray<ObligationEdge>;
+  readonly nodes: ReadonlyArray<Obligation>;
+  readonly pageInfo: PageInfo;
+};
+
+export type ObligationEdge = {
+  readonly __typename?: 'ObligationEdge';
+  readonly cursor: Scalars['String']['output'];
+  readonly node: Obligation;
+};
+
+/** A recorded correction of an instance's attributes: by a person, a request, or an order match. It leaves with the instance; the original stays as it came. */
+export type Amendment = {
+  readonly __typename?: 'Amendment';
+  readonly at: Scalars['DateTime']['output'];
+  readonly by: Scalars['String']['output'];
+  readonly why: Maybe<Scalars['String']['output']>;
+  readonly changes: ReadonlyArray<AttributeChange>;
+};
+
+export type AttributeSet = {
+  /** A keyword, a tag or a path: PatientID, (0010,0020), RequestAttributesSequence[0].ScheduledProcedureStepID. */
+  readonly name: Scalars['String']['input'];
+  /** Several values parted by a backslash; empty: no value; null: the element is taken out. */
+  readonly value?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type HoldReleaseInput = {
+  readonly obligationId: Scalars['ID']['input'];
+  /** Goes on record. Write nothing that identifies a patient. */
+  readonly reason: Scalars['String']['input'];
+  /** Corrections to go with it; of all instances that are held as one. */
+  readonly amend?: InputMaybe<ReadonlyArray<AttributeSet>>;
+};
+
+export type HoldReleaseResult = HoldReleaseSuccess | NotFound | NotAllowedNow | Invalid;
+
+export type HoldReleaseSuccess = {
+  readonly __typename?: 'HoldReleaseSuccess';
+  /** What is decided of it now follows within moments. */
+  readonly instance: Instance;
+};
+
+export type HoldDiscardInput = {
+  readonly obligationId: Scalars['ID']['input'];
+  /** Goes on record. Write nothing that identifies a patient. */
+  readonly reason: Scalars['String']['input'];
+};
+
+export type HoldDiscardResult = HoldDiscardSuccess | NotFound | NotAllowedNow;
+
+export type HoldDiscardSuccess = {
+  readonly __typename?: 'HoldDiscardSuccess';
+  readonly instance: Instance;
+};
+
+export type InstanceAmendInput = {
+  readonly instanceId: Scalars['ID']['input'];
+  /** Goes on record, where patient data is guarded. */
+  readonly reason: Scalars['String']['input'];
+  readonly set: ReadonlyArray<AttributeSet>;
+};
+
+export type InstanceAmendResult = InstanceAmendSuccess | NotFound | NotAllowedNow | Invalid;
+
+export type InstanceAmendSuccess = {
+  readonly __typename?: 'InstanceAmendSuccess';
+  readonly instance: Instance;
+};
+
 /** A SOP Instance as received at one door. The same SOP Instance UID may be received more than once. */
 export type Instance = Node & {
   readonly __typename?: 'Instance';
@@ -507,6 +713,8 @@ export type Instance = Node & {
   readonly heldReason: Maybe<Scalars['String']['output']>;
   /** What is owed for it; empty until the rules have decided. */
   readonly obligations: ReadonlyArray<Obligation>;
+  /** Oldest first, as they lie on top of each other. */
+  readonly amendments: ReadonlyArray<Amendment>;
   /** Newest first. */
   readonly deliveries: DeliveryConnection;
   /** Whether the original is still in the spool. */
@@ -554,14 +762,20 @@ export type { InstanceState };
 export type Obligation = Node & {
   readonly __typename?: 'Obligation';
   readonly id: Scalars['ID']['output'];
+  readonly instance: Instance;
   readonly kind: ObligationKind;
   readonly state: ObligationState;
   /** Null for what no rule asked for: a request's instruction, otherwise, an unreadable header. */
   readonly rule: Maybe<RuleRef>;
   /** Why it is held or discarded; what it waits for. */
   readonly reason: Maybe<Scalars['String']['output']>;
+  /** When it is held instead; null: it waits for as long as it takes. */
   readonly until: Maybe<Scalars['DateTime']['output']>;
   readonly delivery: Maybe<Delivery>;
+  /** Of which study moment; null for the instance moment. */
+  readonly round: Maybe<Scalars['Int']['output']>;
+  /** How many other instances of the study it stands for: they are held for the same reason, and released as one. */
+  readonly others: Scalars['Int']['output'];
 };
 
 export type { ObligationKind };
@@ -614,6 +828,10 @@ export type Query = {
   readonly instances: InstanceConnection;
   /** Newest first. */
   readonly deliveries: DeliveryConnection;
+  /** What study moments owe, newest first. */
+  readonly errands: ErrandConnection;
+  /** What waits for a person, newest first. A study that is held for one reason is one row. */
+  readonly holds: ObligationConnection;
   readonly destination: Maybe<Destination>;
   /** What the rules declare, and what else is still owed something. */
   readonly destinations: ReadonlyArray<Destination>;
@@ -680,6 +898,25 @@ export type QueryDeliveriesArgs = {
 
 
 /** Every query needs VIEWER. */
+export type QueryErrandsArgs = {
+  first: InputMaybe<Scalars['Int']['input']>;
+  after: InputMaybe<Scalars['String']['input']>;
+  last: InputMaybe<Scalars['Int']['input']>;
+  before: InputMaybe<Scalars['String']['input']>;
+  filter: InputMaybe<ErrandFilter>;
+};
+
+
+/** Every query needs VIEWER. */
+export type QueryHoldsArgs = {
+  first: InputMaybe<Scalars['Int']['input']>;
+  after: InputMaybe<Scalars['String']['input']>;
+  last: InputMaybe<Scalars['Int']['input']>;
+  before: InputMaybe<Scalars['String']['input']>;
+};
+
+
+/** Every query needs VIEWER. */
 export type QueryDestinationArgs = {
   name: Scalars['String']['input'];
 };
@@ -723,6 +960,18 @@ export type Mutation = {
   readonly deliveryRetry: DeliveryRetryResult;
   readonly deliveryCancel: DeliveryCancelResult;
   readonly deliveriesRetry: DeliveriesRetryResult;
+  /** Try telling a service again now, whatever it waits for. */
+  readonly errandRetry: ErrandRetryResult;
+  /** A person has looked: what is held is decided again, with corrections or without. */
+  readonly holdRelease: HoldReleaseResult;
+  /** A person has looked: what is held goes nowhere. */
+  readonly holdDiscard: HoldDiscardResult;
+  /** Correct an instance's attributes. What is already on the queue stays as it is. */
+  readonly instanceAmend: InstanceAmendResult;
+  /** Call a study finished now. */
+  readonly studySettle: StudySettleResult;
+  /** Forget what services answered for this study, and ask again for whatever waits or is held of it. */
+  readonly studyAskAgain: StudyAskAgainResult;
   readonly destinationPause: DestinationPauseResult;
   readonly destinationResume: DestinationResumeResult;
   /** C-ECHO, or the destination's nearest thing to it. */
@@ -759,6 +1008,42 @@ export type MutationDeliveryCancelArgs = {
 /** Each of these is one intent of an operator, and one audit event under the name of the token. */
 export type MutationDeliveriesRetryArgs = {
   input: DeliveriesRetryInput;
+};
+
+
+/** Each of these is one intent of an operator, and one audit event under the name of the token. */
+export type MutationErrandRetryArgs = {
+  input: ErrandRetryInput;
+};
+
+
+/** Each of these is one intent of an operator, and one audit event under the name of the token. */
+export type MutationHoldReleaseArgs = {
+  input: HoldReleaseInput;
+};
+
+
+/** Each of these is one intent of an operator, and one audit event under the name of the token. */
+export type MutationHoldDiscardArgs = {
+  input: HoldDiscardInput;
+};
+
+
+/** Each of these is one intent of an operator, and one audit event under the name of the token. */
+export type MutationInstanceAmendArgs = {
+  input: InstanceAmendInput;
+};
+
+
+/** Each of these is one intent of an operator, and one audit event under the name of the token. */
+export type MutationStudySettleArgs = {
+  input: StudySettleInput;
+};
+
+
+/** Each of these is one intent of an operator, and one audit event under the name of the token. */
+export type MutationStudyAskAgainArgs = {
+  input: StudyAskAgainInput;
 };
 
 
@@ -1359,9 +1644,41 @@ export type ResolversUnionTypes<_RefType extends Record<string, unknown>> = {
     | ( DestinationVerifySuccess & { __typename: 'DestinationVerifySuccess' } )
     | ( NotFound & { __typename: 'NotFound' } )
   ;
+  ErrandRetryResult:
+    | ( Omit<ErrandRetrySuccess, 'errand'> & { errand: _RefType['Errand'] } & { __typename: 'ErrandRetrySuccess' } )
+    | ( NotFound & { __typename: 'NotFound' } )
+    | ( NotAllowedNow & { __typename: 'NotAllowedNow' } )
+  ;
+  StudySettleResult:
+    | ( Omit<StudySettleSuccess, 'study'> & { study: _RefType['Study'] } & { __typename: 'StudySettleSuccess' } )
+    | ( NotFound & { __typename: 'NotFound' } )
+    | ( NotAllowedNow & { __typename: 'NotAllowedNow' } )
+  ;
+  StudyAskAgainResult:
+    | ( Omit<StudyAskAgainSuccess, 'study'> & { study: _RefType['Study'] } & { __typename: 'StudyAskAgainSuccess' } )
+    | ( NotFound & { __typename: 'NotFound' } )
+    | ( NotAllowedNow & { __typename: 'NotAllowedNow' } )
+  ;
   RuleExplainResult:
     | ( ExplanationModel & { __typename: 'Explanation' } )
     | ( NotFound & { __typename: 'NotFound' } )
+    | ( Invalid & { __typename: 'Invalid' } )
+  ;
+  HoldReleaseResult:
+    | ( Omit<HoldReleaseSuccess, 'instance'> & { instance: _RefType['Instance'] } & { __typename: 'HoldReleaseSuccess' } )
+    | ( NotFound & { __typename: 'NotFound' } )
+    | ( NotAllowedNow & { __typename: 'NotAllowedNow' } )
+    | ( Invalid & { __typename: 'Invalid' } )
+  ;
+  HoldDiscardResult:
+    | ( Omit<HoldDiscardSuccess, 'instance'> & { instance: _RefType['Instance'] } & { __typename: 'HoldDiscardSuccess' } )
+    | ( NotFound & { __typename: 'NotFound' } )
+    | ( NotAllowedNow & { __typename: 'NotAllowedNow' } )
+  ;
+  InstanceAmendResult:
+    | ( Omit<InstanceAmendSuccess, 'instance'> & { instance: _RefType['Instance'] } & { __typename: 'InstanceAmendSuccess' } )
+    | ( NotFound & { __typename: 'NotFound' } )
+    | ( NotAllowedNow & { __typename: 'NotAllowedNow' } )
     | ( Invalid & { __typename: 'Invalid' } )
   ;
   InstanceReplanResult:
@@ -1406,6 +1723,7 @@ export type ResolversInterfaceTypes<_RefType extends Record<string, unknown>> = 
     | ( DeliveryRow & { __typename: 'Delivery' } )
     | ( AttemptRow & { __typename: 'DeliveryAttempt' } )
     | ( DestinationModel & { __typename: 'Destination' } )
+    | ( ErrandRow & { __typename: 'Errand' } )
     | ( InstanceRow & { __typename: 'Instance' } )
     | ( ObligationRow & { __typename: 'Obligation' } )
     | ( RulesetRow & { __typename: 'Ruleset' } )
@@ -1475,6 +1793,22 @@ export type ResolversTypes = {
   DestinationVerifyInput: DestinationVerifyInput;
   DestinationVerifyResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['DestinationVerifyResult']>;
   DestinationVerifySuccess: ResolverTypeWrapper<DestinationVerifySuccess>;
+  Errand: ResolverTypeWrapper<ErrandRow>;
+  ErrandAttempt: ResolverTypeWrapper<ErrandAttemptRow>;
+  ErrandConnection: ResolverTypeWrapper<ErrandPage>;
+  ErrandEdge: ResolverTypeWrapper<Omit<ErrandEdge, 'node'> & { node: ResolversTypes['Errand'] }>;
+  ErrandAttemptConnection: ResolverTypeWrapper<ErrandAttemptPage>;
+  ErrandAttemptEdge: ResolverTypeWrapper<Omit<ErrandAttemptEdge, 'node'> & { node: ResolversTypes['ErrandAttempt'] }>;
+  ErrandFilter: ErrandFilter;
+  ErrandRetryInput: ErrandRetryInput;
+  ErrandRetryResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['ErrandRetryResult']>;
+  ErrandRetrySuccess: ResolverTypeWrapper<Omit<ErrandRetrySuccess, 'errand'> & { errand: ResolversTypes['Errand'] }>;
+  StudySettleInput: StudySettleInput;
+  StudySettleResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['StudySettleResult']>;
+  StudySettleSuccess: ResolverTypeWrapper<Omit<StudySettleSuccess, 'study'> & { study: ResolversTypes['Study'] }>;
+  StudyAskAgainInput: StudyAskAgainInput;
+  StudyAskAgainResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['StudyAskAgainResult']>;
+  StudyAskAgainSuccess: ResolverTypeWrapper<Omit<StudyAskAgainSuccess, 'study'> & { study: ResolversTypes['Study'] }>;
   Explanation: ResolverTypeWrapper<ExplanationModel>;
   ExplainedForward: ResolverTypeWrapper<ExplainedForwardModel>;
   ExplainedQuestion: ResolverTypeWrapper<QuestionModel>;
@@ -1487,6 +1821,19 @@ export type ResolversTypes = {
   FactInput: FactInput;
   RuleExplainResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['RuleExplainResult']>;
   Health: ResolverTypeWrapper<HealthReport>;
+  ObligationConnection: ResolverTypeWrapper<ObligationPage>;
+  ObligationEdge: ResolverTypeWrapper<Omit<ObligationEdge, 'node'> & { node: ResolversTypes['Obligation'] }>;
+  Amendment: ResolverTypeWrapper<AmendmentRow>;
+  AttributeSet: AttributeSet;
+  HoldReleaseInput: HoldReleaseInput;
+  HoldReleaseResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['HoldReleaseResult']>;
+  HoldReleaseSuccess: ResolverTypeWrapper<Omit<HoldReleaseSuccess, 'instance'> & { instance: ResolversTypes['Instance'] }>;
+  HoldDiscardInput: HoldDiscardInput;
+  HoldDiscardResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['HoldDiscardResult']>;
+  HoldDiscardSuccess: ResolverTypeWrapper<Omit<HoldDiscardSuccess, 'instance'> & { instance: ResolversTypes['Instance'] }>;
+  InstanceAmendInput: InstanceAmendInput;
+  InstanceAmendResult: ResolverTypeWrapper<ResolversUnionTypes<ResolversTypes>['InstanceAmendResult']>;
+  InstanceAmendSuccess: ResolverTypeWrapper<Omit<InstanceAmendSuccess, 'instance'> & { instance: ResolversTypes['Instance'] }>;
   Instance: ResolverTypeWrapper<InstanceRow>;
   SopClass: ResolverTypeWrapper<UidModel>;
   TransferSyntax: ResolverTypeWrapper<UidModel>;
@@ -1610,6 +1957,22 @@ export type ResolversParentTypes = {
   DestinationVerifyInput: DestinationVerifyInput;
   DestinationVerifyResult: ResolversUnionTypes<ResolversParentTypes>['DestinationVerifyResult'];
   DestinationVerifySuccess: DestinationVerifySuccess;
+  Errand: ErrandRow;
+  ErrandAttempt: ErrandAttemptRow;
+  ErrandConnection: ErrandPage;
+  ErrandEdge: Omit<ErrandEdge, 'node'> & { node: ResolversParentTypes['Errand'] };
+  ErrandAttemptConnection: ErrandAttemptPage;
+  ErrandAttemptEdge: Omit<ErrandAttemptEdge, 'node'> & { node: ResolversParentTypes['ErrandAttempt'] };
+  ErrandFilter: ErrandFilter;
+  ErrandRetryInput: ErrandRetryInput;
+  ErrandRetryResult: ResolversUnionTypes<ResolversParentTypes>['ErrandRetryResult'];
+  ErrandRetrySuccess: Omit<ErrandRetrySuccess, 'errand'> & { errand: ResolversParentTypes['Errand'] };
+  StudySettleInput: StudySettleInput;
+  StudySettleResult: ResolversUnionTypes<ResolversParentTypes>['StudySettleResult'];
+  StudySettleSuccess: Omit<StudySettleSuccess, 'study'> & { study: ResolversParentTypes['Study'] };
+  StudyAskAgainInput: StudyAskAgainInput;
+  StudyAskAgainResult: ResolversUnionTypes<ResolversParentTypes>['StudyAskAgainResult'];
+  StudyAskAgainSuccess: Omit<StudyAskAgainSuccess, 'study'> & { study: ResolversParentTypes['Study'] };
   Explanation: ExplanationModel;
   ExplainedForward: ExplainedForwardModel;
   ExplainedQuestion: QuestionModel;
@@ -1621,6 +1984,19 @@ export type ResolversParentTypes = {
   FactInput: FactInput;
   RuleExplainResult: ResolversUnionTypes<ResolversParentTypes>['RuleExplainResult'];
   Health: HealthReport;
+  ObligationConnection: ObligationPage;
+  ObligationEdge: Omit<ObligationEdge, 'node'> & { node: ResolversParentTypes['Obligation'] };
+  Amendment: AmendmentRow;
+  AttributeSet: AttributeSet;
+  HoldReleaseInput: HoldReleaseInput;
+  HoldReleaseResult: ResolversUnionTypes<ResolversParentTypes>['HoldReleaseResult'];
+  HoldReleaseSuccess: Omit<HoldReleaseSuccess, 'instance'> & { instance: ResolversParentTypes['Instance'] };
+  HoldDiscardInput: HoldDiscardInput;
+  HoldDiscardResult: ResolversUnionTypes<ResolversParentTypes>['HoldDiscardResult'];
+  HoldDiscardSuccess: Omit<HoldDiscardSuccess, 'instance'> & { instance: ResolversParentTypes['Instance'] };
+  InstanceAmendInput: InstanceAmendInput;
+  InstanceAmendResult: ResolversUnionTypes<ResolversParentTypes>['InstanceAmendResult'];
+  InstanceAmendSuccess: Omit<InstanceAmendSuccess, 'instance'> & { instance: ResolversParentTypes['Instance'] };
   Instance: InstanceRow;
   SopClass: UidModel;
   TransferSyntax: UidModel;
@@ -1742,7 +2118,7 @@ export interface UidScalarConfig extends GraphQLScalarTypeConfig<ResolversTypes[
 export type RoleResolvers = EnumResolverSignature<{ VIEWER?: any, OPERATOR?: any, PHI_READER?: any, ADMIN?: any, INGEST?: any, INTEGRATOR?: any }, ResolversTypes['Role']>;
 
 export type NodeResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Node'] = ResolversParentTypes['Node']> = {
-  __resolveType: TypeResolveFn<'AuditEvent' | 'Delivery' | 'DeliveryAttempt' | 'Destination' | 'Instance' | 'Obligation' | 'Ruleset' | 'Study', ParentType, ContextType>;
+  __resolveType: TypeResolveFn<'AuditEvent' | 'Delivery' | 'DeliveryAttempt' | 'Destination' | 'Errand' | 'Instance' | 'Obligation' | 'Ruleset' | 'Study', ParentType, ContextType>;
 };
 
 export type PageInfoResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['PageInfo'] = ResolversParentTypes['PageInfo']> = {
@@ -1781,6 +2157,7 @@ export type DeliveryResolvers<ContextType = AdminContext, ParentType extends Res
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   instance?: Resolver<ResolversTypes['Instance'], ParentType, ContextType>;
   destination?: Resolver<ResolversTypes['Destination'], ParentType, ContextType>;
+  errand?: Resolver<Maybe<ResolversTypes['Errand']>, ParentType, ContextType>;
   urgent?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   sentTo?: Resolver<Maybe<ResolversTypes['Destination']>, ParentType, ContextType>;
   state?: Resolver<ResolversTypes['DeliveryState'], ParentType, ContextType>;
@@ -1924,6 +2301,84 @@ export type DestinationVerifySuccessResolvers<ContextType = AdminContext, Parent
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
+export type ErrandResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Errand'] = ResolversParentTypes['Errand']> = {
+  id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  study?: Resolver<ResolversTypes['Study'], ParentType, ContextType>;
+  round?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  rule?: Resolver<ResolversTypes['RuleRef'], ParentType, ContextType>;
+  destination?: Resolver<Maybe<ResolversTypes['Destination']>, ParentType, ContextType>;
+  service?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  call?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  arguments?: Resolver<Maybe<ReadonlyArray<ResolversTypes['Argument']>>, ParentType, ContextType>;
+  state?: Resolver<ResolversTypes['ObligationState'], ParentType, ContextType>;
+  reason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  status?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  attempts?: Resolver<ResolversTypes['ErrandAttemptConnection'], ParentType, ContextType, Partial<ErrandAttemptsArgs>>;
+  nextAttemptAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  madeAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  settledAt?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
+  deliveries?: Resolver<ResolversTypes['DeliveryConnection'], ParentType, ContextType, Partial<ErrandDeliveriesArgs>>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type ErrandAttemptResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ErrandAttempt'] = ResolversParentTypes['ErrandAttempt']> = {
+  number?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  startedAt?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  took?: Resolver<Maybe<ResolversTypes['Milliseconds']>, ParentType, ContextType>;
+  outcome?: Resolver<ResolversTypes['AttemptOutcome'], ParentType, ContextType>;
+  status?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  reason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+};
+
+export type ErrandConnectionResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ErrandConnection'] = ResolversParentTypes['ErrandConnection']> = {
+  edges?: Resolver<ReadonlyArray<ResolversTypes['ErrandEdge']>, ParentType, ContextType>;
+  nodes?: Resolver<ReadonlyArray<ResolversTypes['Errand']>, ParentType, ContextType>;
+  pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+};
+
+export type ErrandEdgeResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ErrandEdge'] = ResolversParentTypes['ErrandEdge']> = {
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  node?: Resolver<ResolversTypes['Errand'], ParentType, ContextType>;
+};
+
+export type ErrandAttemptConnectionResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ErrandAttemptConnection'] = ResolversParentTypes['ErrandAttemptConnection']> = {
+  edges?: Resolver<ReadonlyArray<ResolversTypes['ErrandAttemptEdge']>, ParentType, ContextType>;
+  nodes?: Resolver<ReadonlyArray<ResolversTypes['ErrandAttempt']>, ParentType, ContextType>;
+  pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+};
+
+export type ErrandAttemptEdgeResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ErrandAttemptEdge'] = ResolversParentTypes['ErrandAttemptEdge']> = {
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  node?: Resolver<ResolversTypes['ErrandAttempt'], ParentType, ContextType>;
+};
+
+export type ErrandRetryResultResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ErrandRetryResult'] = ResolversParentTypes['ErrandRetryResult']> = {
+  __resolveType: TypeResolveFn<'ErrandRetrySuccess' | 'NotFound' | 'NotAllowedNow', ParentType, ContextType>;
+};
+
+export type ErrandRetrySuccessResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ErrandRetrySuccess'] = ResolversParentTypes['ErrandRetrySuccess']> = {
+  errand?: Resolver<ResolversTypes['Errand'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type StudySettleResultResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['StudySettleResult'] = ResolversParentTypes['StudySettleResult']> = {
+  __resolveType: TypeResolveFn<'StudySettleSuccess' | 'NotFound' | 'NotAllowedNow', ParentType, ContextType>;
+};
+
+export type StudySettleSuccessResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['StudySettleSuccess'] = ResolversParentTypes['StudySettleSuccess']> = {
+  study?: Resolver<ResolversTypes['Study'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type StudyAskAgainResultResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['StudyAskAgainResult'] = ResolversParentTypes['StudyAskAgainResult']> = {
+  __resolveType: TypeResolveFn<'StudyAskAgainSuccess' | 'NotFound' | 'NotAllowedNow', ParentType, ContextType>;
+};
+
+export type StudyAskAgainSuccessResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['StudyAskAgainSuccess'] = ResolversParentTypes['StudyAskAgainSuccess']> = {
+  study?: Resolver<ResolversTypes['Study'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
 export type ExplanationResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Explanation'] = ResolversParentTypes['Explanation']> = {
   rulesetDigest?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
   moment?: Resolver<ResolversTypes['Moment'], ParentType, ContextType>;
@@ -1983,6 +2438,51 @@ export type HealthResolvers<ContextType = AdminContext, ParentType extends Resol
   ruleProblems?: Resolver<ReadonlyArray<ResolversTypes['RuleProblem']>, ParentType, ContextType>;
 };
 
+export type ObligationConnectionResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ObligationConnection'] = ResolversParentTypes['ObligationConnection']> = {
+  edges?: Resolver<ReadonlyArray<ResolversTypes['ObligationEdge']>, ParentType, ContextType>;
+  nodes?: Resolver<ReadonlyArray<ResolversTypes['Obligation']>, ParentType, ContextType>;
+  pageInfo?: Resolver<ResolversTypes['PageInfo'], ParentType, ContextType>;
+};
+
+export type ObligationEdgeResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ObligationEdge'] = ResolversParentTypes['ObligationEdge']> = {
+  cursor?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  node?: Resolver<ResolversTypes['Obligation'], ParentType, ContextType>;
+};
+
+export type AmendmentResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Amendment'] = ResolversParentTypes['Amendment']> = {
+  at?: Resolver<ResolversTypes['DateTime'], ParentType, ContextType>;
+  by?: Resolver<ResolversTypes['String'], ParentType, ContextType>;
+  why?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
+  changes?: Resolver<ReadonlyArray<ResolversTypes['AttributeChange']>, ParentType, ContextType>;
+};
+
+export type HoldReleaseResultResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['HoldReleaseResult'] = ResolversParentTypes['HoldReleaseResult']> = {
+  __resolveType: TypeResolveFn<'HoldReleaseSuccess' | 'NotFound' | 'NotAllowedNow' | 'Invalid', ParentType, ContextType>;
+};
+
+export type HoldReleaseSuccessResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['HoldReleaseSuccess'] = ResolversParentTypes['HoldReleaseSuccess']> = {
+  instance?: Resolver<ResolversTypes['Instance'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type HoldDiscardResultResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['HoldDiscardResult'] = ResolversParentTypes['HoldDiscardResult']> = {
+  __resolveType: TypeResolveFn<'HoldDiscardSuccess' | 'NotFound' | 'NotAllowedNow', ParentType, ContextType>;
+};
+
+export type HoldDiscardSuccessResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['HoldDiscardSuccess'] = ResolversParentTypes['HoldDiscardSuccess']> = {
+  instance?: Resolver<ResolversTypes['Instance'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
+export type InstanceAmendResultResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['InstanceAmendResult'] = ResolversParentTypes['InstanceAmendResult']> = {
+  __resolveType: TypeResolveFn<'InstanceAmendSuccess' | 'NotFound' | 'NotAllowedNow' | 'Invalid', ParentType, ContextType>;
+};
+
+export type InstanceAmendSuccessResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['InstanceAmendSuccess'] = ResolversParentTypes['InstanceAmendSuccess']> = {
+  instance?: Resolver<ResolversTypes['Instance'], ParentType, ContextType>;
+  __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
+};
+
 export type InstanceResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Instance'] = ResolversParentTypes['Instance']> = {
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
   sopInstanceUid?: Resolver<ResolversTypes['Uid'], ParentType, ContextType>;
@@ -1994,6 +2494,7 @@ export type InstanceResolvers<ContextType = AdminContext, ParentType extends Res
   state?: Resolver<ResolversTypes['InstanceState'], ParentType, ContextType>;
   heldReason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   obligations?: Resolver<ReadonlyArray<ResolversTypes['Obligation']>, ParentType, ContextType>;
+  amendments?: Resolver<ReadonlyArray<ResolversTypes['Amendment']>, ParentType, ContextType>;
   deliveries?: Resolver<ResolversTypes['DeliveryConnection'], ParentType, ContextType, Partial<InstanceDeliveriesArgs>>;
   spooled?: Resolver<ResolversTypes['Boolean'], ParentType, ContextType>;
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
@@ -2023,12 +2524,15 @@ export type InstanceStateResolvers = EnumResolverSignature<{ PENDING?: any, WAIT
 
 export type ObligationResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['Obligation'] = ResolversParentTypes['Obligation']> = {
   id?: Resolver<ResolversTypes['ID'], ParentType, ContextType>;
+  instance?: Resolver<ResolversTypes['Instance'], ParentType, ContextType>;
   kind?: Resolver<ResolversTypes['ObligationKind'], ParentType, ContextType>;
   state?: Resolver<ResolversTypes['ObligationState'], ParentType, ContextType>;
   rule?: Resolver<Maybe<ResolversTypes['RuleRef']>, ParentType, ContextType>;
   reason?: Resolver<Maybe<ResolversTypes['String']>, ParentType, ContextType>;
   until?: Resolver<Maybe<ResolversTypes['DateTime']>, ParentType, ContextType>;
   delivery?: Resolver<Maybe<ResolversTypes['Delivery']>, ParentType, ContextType>;
+  round?: Resolver<Maybe<ResolversTypes['Int']>, ParentType, ContextType>;
+  others?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   __isTypeOf?: IsTypeOfResolverFn<ParentType, ContextType>;
 };
 
@@ -2062,6 +2566,8 @@ export type QueryResolvers<ContextType = AdminContext, ParentType extends Resolv
   studies?: Resolver<ResolversTypes['StudyConnection'], ParentType, ContextType, Partial<QueryStudiesArgs>>;
   instances?: Resolver<ResolversTypes['InstanceConnection'], ParentType, ContextType, Partial<QueryInstancesArgs>>;
   deliveries?: Resolver<ResolversTypes['DeliveryConnection'], ParentType, ContextType, Partial<QueryDeliveriesArgs>>;
+  errands?: Resolver<ResolversTypes['ErrandConnection'], ParentType, ContextType, Partial<QueryErrandsArgs>>;
+  holds?: Resolver<ResolversTypes['ObligationConnection'], ParentType, ContextType, Partial<QueryHoldsArgs>>;
   destination?: Resolver<Maybe<ResolversTypes['Destination']>, ParentType, ContextType, RequireFields<QueryDestinationArgs, 'name'>>;
   destinations?: Resolver<ReadonlyArray<ResolversTypes['Destination']>, ParentType, ContextType>;
   services?: Resolver<ReadonlyArray<ResolversTypes['Service']>, ParentType, ContextType>;
@@ -2079,6 +2585,12 @@ export type MutationResolvers<ContextType = AdminContext, ParentType extends Res
   deliveryRetry?: Resolver<ResolversTypes['DeliveryRetryResult'], ParentType, ContextType, RequireFields<MutationDeliveryRetryArgs, 'input'>>;
   deliveryCancel?: Resolver<ResolversTypes['DeliveryCancelResult'], ParentType, ContextType, RequireFields<MutationDeliveryCancelArgs, 'input'>>;
   deliveriesRetry?: Resolver<ResolversTypes['DeliveriesRetryResult'], ParentType, ContextType, RequireFields<MutationDeliveriesRetryArgs, 'input'>>;
+  errandRetry?: Resolver<ResolversTypes['ErrandRetryResult'], ParentType, ContextType, RequireFields<MutationErrandRetryArgs, 'input'>>;
+  holdRelease?: Resolver<ResolversTypes['HoldReleaseResult'], ParentType, ContextType, RequireFields<MutationHoldReleaseArgs, 'input'>>;
+  holdDiscard?: Resolver<ResolversTypes['HoldDiscardResult'], ParentType, ContextType, RequireFields<MutationHoldDiscardArgs, 'input'>>;
+  instanceAmend?: Resolver<ResolversTypes['InstanceAmendResult'], ParentType, ContextType, RequireFields<MutationInstanceAmendArgs, 'input'>>;
+  studySettle?: Resolver<ResolversTypes['StudySettleResult'], ParentType, ContextType, RequireFields<MutationStudySettleArgs, 'input'>>;
+  studyAskAgain?: Resolver<ResolversTypes['StudyAskAgainResult'], ParentType, ContextType, RequireFields<MutationStudyAskAgainArgs, 'input'>>;
   destinationPause?: Resolver<ResolversTypes['DestinationPauseResult'], ParentType, ContextType, RequireFields<MutationDestinationPauseArgs, 'input'>>;
   destinationResume?: Resolver<ResolversTypes['DestinationResumeResult'], ParentType, ContextType, RequireFields<MutationDestinationResumeArgs, 'input'>>;
   destinationVerify?: Resolver<ResolversTypes['DestinationVerifyResult'], ParentType, ContextType, RequireFields<MutationDestinationVerifyArgs, 'input'>>;
@@ -2396,6 +2908,18 @@ export type Resolvers<ContextType = AdminContext> = {
   DestinationResumeSuccess?: DestinationResumeSuccessResolvers<ContextType>;
   DestinationVerifyResult?: DestinationVerifyResultResolvers<ContextType>;
   DestinationVerifySuccess?: DestinationVerifySuccessResolvers<ContextType>;
+  Errand?: ErrandResolvers<ContextType>;
+  ErrandAttempt?: ErrandAttemptResolvers<ContextType>;
+  ErrandConnection?: ErrandConnectionResolvers<ContextType>;
+  ErrandEdge?: ErrandEdgeResolvers<ContextType>;
+  ErrandAttemptConnection?: ErrandAttemptConnectionResolvers<ContextType>;
+  ErrandAttemptEdge?: ErrandAttemptEdgeResolvers<ContextType>;
+  ErrandRetryResult?: ErrandRetryResultResolvers<ContextType>;
+  ErrandRetrySuccess?: ErrandRetrySuccessResolvers<ContextType>;
+  StudySettleResult?: StudySettleResultResolvers<ContextType>;
+  StudySettleSuccess?: StudySettleSuccessResolvers<ContextType>;
+  StudyAskAgainResult?: StudyAskAgainResultResolvers<ContextType>;
+  StudyAskAgainSuccess?: StudyAskAgainSuccessResolvers<ContextType>;
   Explanation?: ExplanationResolvers<ContextType>;
   ExplainedForward?: ExplainedForwardResolvers<ContextType>;
   ExplainedQuestion?: ExplainedQuestionResolvers<ContextType>;
@@ -2404,6 +2928,15 @@ export type Resolvers<ContextType = AdminContext> = {
   SettledBy?: SettledByResolvers;
   RuleExplainResult?: RuleExplainResultResolvers<ContextType>;
   Health?: HealthResolvers<ContextType>;
+  ObligationConnection?: ObligationConnectionResolvers<ContextType>;
+  ObligationEdge?: ObligationEdgeResolvers<ContextType>;
+  Amendment?: AmendmentResolvers<ContextType>;
+  HoldReleaseResult?: HoldReleaseResultResolvers<ContextType>;
+  HoldReleaseSuccess?: HoldReleaseSuccessResolvers<ContextType>;
+  HoldDiscardResult?: HoldDiscardResultResolvers<ContextType>;
+  HoldDiscardSuccess?: HoldDiscardSuccessResolvers<ContextType>;
+  InstanceAmendResult?: InstanceAmendResultResolvers<ContextType>;
+  InstanceAmendSuccess?: InstanceAmendSuccessResolvers<ContextType>;
   Instance?: InstanceResolvers<ContextType>;
   SopClass?: SopClassResolvers<ContextType>;
   TransferSyntax?: TransferSyntaxResolvers<ContextType>;

@@ -1,4 +1,4 @@
-import type { AttemptId, DeliveryId, InstanceId, ObligationId } from '../ledger/ids.ts'
+import type { AttemptId, DeliveryId, ErrandId, InstanceId, ObligationId } from '../ledger/ids.ts'
 
 /** As what the ledger or the rules know each kind of node. */
 interface Keys {
@@ -8,6 +8,7 @@ interface Keys {
   readonly DeliveryAttempt: AttemptId
   /** Its name. */
   readonly Destination: string
+  readonly Errand: ErrandId
   readonly Instance: InstanceId
   readonly Obligation: ObligationId
   /** Its digest. */
@@ -24,6 +25,7 @@ const NODE_TYPES: ReadonlySet<string> = new Set<NodeType>([
   'Delivery',
   'DeliveryAttempt',
   'Destination',
+  'Errand',
   'Instance',
   'Obligation',
   'Ruleset',

@@ -1,5 +1,17 @@
 // What a resolver of each GraphQL type is given, where that is not a row of the ledger.
-import type { AttemptRow, AuditRow, DeliveryRow, InstanceRow, Page, RulesetRow, StudyRow } from '../ledger/views.ts'
+
+import type { ErrandRow } from '../ledger/errands.ts'
+import type {
+  AttemptRow,
+  AuditRow,
+  DeliveryRow,
+  ErrandAttemptRow,
+  InstanceRow,
+  ObligationRow,
+  Page,
+  RulesetRow,
+  StudyRow,
+} from '../ledger/views.ts'
 import type { Ask } from '../rules/decision.ts'
 import type { SERVICE_STATES } from '../services/call.ts'
 import type { FileDifference } from './ruleset-difference.ts'
@@ -36,6 +48,9 @@ export interface RulesetDifferenceModel {
 export type StudyPage = Page<StudyRow>
 export type InstancePage = Page<InstanceRow>
 export type AttemptPage = Page<AttemptRow>
+export type ErrandPage = Page<ErrandRow>
+export type ErrandAttemptPage = Page<ErrandAttemptRow>
+export type ObligationPage = Page<ObligationRow>
 export type RulesetPage = Page<RulesetRow>
 export type AuditPage = Page<AuditRow>
 export interface DeliveryPage extends Page<DeliveryRow> {

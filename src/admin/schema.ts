@@ -8,8 +8,10 @@ import { delivery, deliveryAttempt, deliveryConnection } from './resolvers/deliv
 import { deliveryVerbs } from './resolvers/delivery-verbs.ts'
 import { destination } from './resolvers/destination.ts'
 import { destinationVerbs } from './resolvers/destination-verbs.ts'
+import { errand, errandVerbs } from './resolvers/errand.ts'
 import { explainedForward, explainedQuestion, explainedStep, explanation } from './resolvers/explanation.ts'
-import { instance, obligation, sopClass, study, transferSyntax } from './resolvers/instance.ts'
+import { holdVerbs } from './resolvers/hold-verbs.ts'
+import { amendment, instance, obligation, sopClass, study, transferSyntax } from './resolvers/instance.ts'
 import { otherVerbs } from './resolvers/other-verbs.ts'
 import { pageFields } from './resolvers/page.ts'
 import { query } from './resolvers/query.ts'
@@ -30,6 +32,10 @@ type ByTypename =
   | 'DestinationPauseResult'
   | 'DestinationResumeResult'
   | 'DestinationVerifyResult'
+  | 'ErrandRetryResult'
+  | 'HoldDiscardResult'
+  | 'HoldReleaseResult'
+  | 'InstanceAmendResult'
   | 'InstanceReplanResult'
   | 'Node'
   | 'RuleExplainResult'
@@ -37,6 +43,8 @@ type ByTypename =
   | 'RulesetRollbackResult'
   | 'RulesetShadowResult'
   | 'ServiceVerifyResult'
+  | 'StudyAskAgainResult'
+  | 'StudySettleResult'
   | 'TokenCreateResult'
   | 'TokenRevokeResult'
   | 'UserError'
@@ -47,6 +55,8 @@ const resolvers: Omit<Resolvers, ByTypename> = {
   Mutation: {
     ...deliveryVerbs,
     ...destinationVerbs,
+    ...holdVerbs,
+    ...errandVerbs,
     ...otherVerbs,
     ...rulesetVerbs,
     ...serviceVerbs,
@@ -58,6 +68,8 @@ const resolvers: Omit<Resolvers, ByTypename> = {
   SopClass: sopClass,
   TransferSyntax: transferSyntax,
   Obligation: obligation,
+  Amendment: amendment,
+  Errand: errand,
   Delivery: delivery,
   DeliveryAttempt: deliveryAttempt,
   Destination: destination,
@@ -78,6 +90,9 @@ const resolvers: Omit<Resolvers, ByTypename> = {
   InstanceConnection: pageFields(),
   DeliveryConnection: deliveryConnection,
   DeliveryAttemptConnection: pageFields(),
+  ErrandConnection: pageFields(),
+  ErrandAttemptConnection: pageFields(),
+  ObligationConnection: pageFields(),
   RulesetConnection: pageFields(),
   AuditEventConnection: pageFields(),
 }

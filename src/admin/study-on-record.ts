@@ -1,8 +1,7 @@
 import type { LedgerViews, ObligationRow } from '../ledger/views.ts'
-import { factsOf } from '../plan/facts.ts'
-import { defaultCharset } from '../plan/obligations.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { StudyMember } from '../rules/study-decision.ts'
+import { factsOnRecord } from './facts-on-record.ts'
 
 /** So many instances of a study are explained at once: their headers are in memory together, and deciding does not pause. */
 export const MOST_MEMBERS = 500
@@ -15,7 +14,7 @@ const PAGE = 200
  * @param views of the ledger
  */
 export async function membersOf(
-  views: Pick<LedgerViews, 'instances' | 'header' | 'obligations'>,
+  views: Pick<LedgerViews, 'instances' | 'header' | 'amendments' | 'obligations'>,
   studyInstanceUid: string,
   ruleset: Ruleset,
 ): Promise<readonly StudyMember[] | undefined> {
@@ -28,10 +27,9 @@ export async function membersOf(
     seen += page.rows.length
     if (seen > MOST_MEMBERS) return undefined
     for (const { row } of page.rows) {
-      const header = row.state === 'DISCARDED' ? undefined : await views.header(row.id)
-      if (header === undefined) continue
-      const { id, reception, identity, state } = row
-      const facts = factsOf({ header, reception, identity }, defaultCharset(ruleset, row))
+      const facts = row.state === 'DISCARDED' ? undefined : await factsOnRecord(views, row, ruleset)
+      if (facts === undefined) continue
+      const { id, state } = row
       const isWanted = (await views.obligations(id)).some(wants)
       members.push({ id, facts, isNew: true, isHeld: state === 'HELD', isWanted })
     }

@@ -4,6 +4,7 @@ import { Draft } from './draft.ts'
 import type { Amendment, Facts, HeaderView } from './facts.ts'
 import type { Keys } from './keys.ts'
 import { type AttributeName, parseAttribute } from './name.ts'
+import { shieldOf, WORDLESS } from './rewrite-target.ts'
 import { unfit } from './vr-limit.ts'
 
 /** An amendment whose name is read; `values` null: the element is taken out. */
@@ -16,6 +17,10 @@ interface ReadAmendment {
 export function amendmentProblem({ name: text, value }: Amendment): string | undefined {
   const name = parseAttribute(text)
   if ('problem' in name) return name.problem
+  const shield = shieldOf(name)
+  if (shield !== undefined) return shield
+  if (value !== null && WORDLESS.has(name.vr))
+    return `${text} is ${name.vr}; a correction writes text and numbers only.`
   const faults = valuesOf(name, value)?.map((part) => unfit(part, name.vr)) ?? []
   const fault = faults.find((some) => some !== undefined)
   return fault === undefined ? undefined : `The value for ${text} ${fault}.`

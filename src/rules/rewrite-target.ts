@@ -28,7 +28,7 @@ export function parseAttributeOnly(text: string): AttributeName | { readonly pro
 const IDENTITY: ReadonlySet<string> = new Set(['StudyInstanceUID', 'SeriesInstanceUID', 'SOPInstanceUID'])
 
 /** Why a rewrite may not touch the attribute (RULES.md 3.6). */
-function shieldOf(name: AttributeName): string | undefined {
+export function shieldOf(name: AttributeName): string | undefined {
   const tag = name.path.at(-1)?.tag ?? 0
   const is = (keyword: string): boolean => lookUpKeyword(keyword)?.tag === tag
   if (is('SOPClassUID')) return 'SOPClassUID cannot be rewritten: it says what the instance is.'

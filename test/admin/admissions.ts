@@ -1,8 +1,13 @@
 import { instant, ms, systemClock } from '../../src/base/clock.ts'
 import { idsFrom } from '../../src/base/id.ts'
+import { packHeader } from '../../src/dicom/header-pack.ts'
+import { transferSyntaxOf } from '../../src/dicom/transfer-syntax.ts'
 import type { DeliveryId, InstanceId } from '../../src/ledger/ids.ts'
-import type { Admission, Ledger, Settlement } from '../../src/ledger/ledger.ts'
+import type { Admission, Ledger, NewObligation, Settlement } from '../../src/ledger/ledger.ts'
+import type { MomentPolicy } from '../../src/ledger/records.ts'
 import type { RulesetRow } from '../../src/ledger/views.ts'
+import { headerOf } from '../dicom/slices.ts'
+import { ctInstance } from '../support/data-set.ts'
 
 const newId = idsFrom(systemClock)
 
@@ -122,4 +127,65 @@ export async function attempt(
       sentSha256: 'a'.repeat(64),
     })),
   )
+}
+
+/** An admission whose header can be read. */
+export async function readableAdmission(study: string, number: number): Promise<Admission> {
+  const made = ctInstance({ sizeBytes: 1_024, patientName: PATIENT.name, patientId: PATIENT.id })
+  const header = packHeader(await headerOf(made.dataSet, transferSyntaxOf(made.transferSyntaxUid)))
+  return admission(study, number, { header })
+}
+
+/** Decides what is undecided, all of it the same way. */
+export async function decideAll(
+  ledger: Ledger,
+  obligations: readonly NewObligation[],
+  moment?: MomentPolicy,
+): Promise<void> {
+  const waiting = await ledger.unplanned(200)
+  await ledger.plan(
+    waiting.map(({ id, version }) => ({
+      instance: id,
+      expectedVersion: version,
+      rulesetDigest: RULESET.digest,
+      obligations,
+      ...(moment === undefined ? {} : { moment }),
+    })),
+  )
+}
+
+export const MOMENT = { quiet: ms(90_000), longest: ms(1_800_000) }
+
+/** What a rule's `hold` asks for. */
+export const HOLD: NewObligation = { kind: 'HOLD', rule: RULE, reason: 'a person looks', releasable: true }
+
+/** The moment of a study with one instance has come: it goes to ARCHIVE, and `his` is told afterwards. */
+export async function tellHis(ledger: Ledger, study: string): Promise<void> {
+  const [instance] = await admit(ledger, study, 1)
+  const waits: NewObligation = { kind: 'WAIT', rule: null, reason: 'study', question: null, until: null }
+  await decideAll(ledger, [waits], MOMENT)
+  const opened = await ledger.openRound(study, 'quiet')
+  if (opened.kind !== 'opened' || instance === undefined) throw new Error(opened.kind)
+  const notice = { service: 'his', call: 'arrived', arguments: { accession: PATIENT.accession }, rule: RULE }
+  const change = { tag: '(0010,0030)', keyword: 'PatientBirthDate', verb: 'set', before: null, after: PATIENT.birth }
+  const deliver: NewObligation = {
+    kind: 'DELIVER',
+    destination: 'ARCHIVE',
+    rules: [RULE],
+    edits: [],
+    changes: [change],
+    editVersion: 1,
+    outgoingUid: `${study}.1`,
+    urgent: false,
+    held: null,
+  }
+  await ledger.planRound({
+    round: opened.round.id,
+    expectedVersion: opened.round.version,
+    rulesetDigest: RULESET.digest,
+    members: [{ instance, obligations: [deliver], again: false }],
+    last: { notices: [{ ...notice, after: ['ARCHIVE'] }], waits: false },
+    given: {},
+    rests: [],
+  })
 }

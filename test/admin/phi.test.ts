@@ -106,9 +106,11 @@ test('every field that is marked can be null, so that hiding it breaks no answer
     }
   }
   expect(marked.sort()).toEqual([
+    'Amendment.why: String',
     'AttributeChange.after: String',
     'AttributeChange.before: String',
     'AuditEvent.detail: String',
+    'Errand.arguments: [Argument!]',
     'ExplainedQuestion.arguments: [Argument!]',
     'ExplainedStep.because: String',
     'ServiceAnswer.arguments: [Argument!]',

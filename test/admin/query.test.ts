@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { RulesetRow } from '../../src/ledger/views.ts'
 import { type AdminFixture, startAdmin } from './admin-fixture.ts'
-import { admission, admit, attempt, PATIENT, plan, RULESET } from './admissions.ts'
+import { admission, admit, attempt, PATIENT, plan, RULESET, tellHis } from './admissions.ts'
 
 let admin: AdminFixture
 
@@ -143,10 +143,11 @@ test('everything with an id is found by it again, and nothing else is', async ()
   await admit(admin.ledger, UID, 1)
   await plan(admin.ledger, ['ARCHIVE'])
   await keep(RULESET, ['# rules'])
+  await tellHis(admin.ledger, `${UID}.7`)
   await attempt(admin.ledger, 'ARCHIVE', 'FAILED', 'AMBIGUOUS')
   const { data } = await admin.ask(`{
     studies { nodes { id } } instances { nodes { id obligations { id } } }
-    deliveries { nodes { id attempts { nodes { id } } } } destinations { id } ruleset { id } auditEvents { nodes { id } } }`)
+    deliveries { nodes { id attempts { nodes { id } } } } destinations { id } ruleset { id } errands { nodes { id } } auditEvents { nodes { id } } }`)
   const ids = new Set<string>(JSON.stringify(data).match(/(?<="id":")[^"]+/g))
   const kinds = new Set<string>()
   for (const id of ids) {

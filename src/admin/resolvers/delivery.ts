@@ -1,16 +1,14 @@
-import { KurirError } from '../../base/failure.ts'
 import type { DeliveryAttemptResolvers, DeliveryConnectionResolvers, DeliveryResolvers } from '../generated.ts'
 import { globalId } from '../global-id.ts'
 import { readPage } from '../paging.ts'
+import { instanceOf } from './instance.ts'
 import { pageFields } from './page.ts'
 
 export const delivery: DeliveryResolvers = {
   id: (row) => globalId('Delivery', row.id),
-  async instance(row, _args, { ledger }) {
-    const found = await ledger.views.instance(row.instance)
-    if (found === undefined) throw new KurirError('not-found', 'permanent', 'a delivery stands without its instance')
-    return found
-  },
+  instance: (row, _args, context) => instanceOf(row.instance, context),
+  errand: async ({ errand }, _args, { ledger }) =>
+    errand === null ? null : ((await ledger.views.errand(errand)) ?? null),
   destination: ({ destination }) => ({ name: destination }),
   sentTo: ({ sentTo }) => (sentTo === null ? null : { name: sentTo }),
   rewrite: (row) => row.changes,

@@ -1,11 +1,11 @@
 import type { InstanceId } from '../../ledger/ids.ts'
-import { factsOf } from '../../plan/facts.ts'
-import { defaultCharset } from '../../plan/obligations.ts'
 import type { Arguments } from '../../rules/decision.ts'
+import type { Answer, Answers } from '../../rules/facts.ts'
 import { factsOf as givenFacts } from '../../rules/given.ts'
 import type { StudyMember } from '../../rules/study-decision.ts'
 import type { AdminContext } from '../context.ts'
-import { explainInstance, explainStudy, unreadable } from '../explanation.ts'
+import { type Explanation, explainInstance, explainStudy, unreadable } from '../explanation.ts'
+import { factsOnRecord } from '../facts-on-record.ts'
 import type {
   ExplainedForwardResolvers,
   ExplainedQuestionResolvers,
@@ -54,11 +54,10 @@ async function explainStored(id: string, context: AdminContext) {
   const { views } = context.ledger
   const row = key === undefined ? undefined : await views.instance(key)
   if (key === undefined || row === undefined) return notFound('instance', id)
-  const header = await views.header(key)
   const ruleset = context.rulesets.compiled()
-  if (header === undefined) return explained(unreadable(ruleset, row.heldReason ?? 'unreadable'))
-  const { reception, identity } = row
-  return explained(explainInstance(ruleset, factsOf({ header, reception, identity }, defaultCharset(ruleset, row))))
+  const facts = await factsOnRecord(views, row, ruleset)
+  if (facts === undefined) return explained(unreadable(ruleset, row.heldReason ?? 'unreadable'))
+  return explained(await withAnswers(context, key, (answers) => explainInstance(ruleset, { ...facts, answers })))
 }
 
 async function explainStoredStudy(studyInstanceUid: string, context: AdminContext) {
@@ -68,7 +67,32 @@ async function explainStoredStudy(studyInstanceUid: string, context: AdminContex
   const members = await membersOf(views, studyInstanceUid, ruleset)
   if (members === undefined) return tooMany(['input', 'studyInstanceUid'])
   const named = members.map((member) => ({ ...member, id: globalId('Instance', member.id as InstanceId) }))
-  return explained(explainStudy(ruleset, { members: named, settledBy: 'quiet' }))
+  const study = { members: named, settledBy: 'quiet' } as const
+  const [first] = members
+  if (first === undefined) return explained(explainStudy(ruleset, study))
+  const key = first.id as InstanceId
+  return explained(await withAnswers(context, key, (answers) => explainStudy(ruleset, { ...study, answers })))
+}
+
+/** An answer may lead to the next question. */
+const MOST_TURNS = 10
+
+/** With the answers that are there already; nobody is asked. @param instance of the study they were given for */
+async function withAnswers(
+  { ledger }: AdminContext,
+  instance: InstanceId,
+  explainWith: (answers: Answers) => Explanation,
+): Promise<Explanation> {
+  const answers = new Map<string, Answer>()
+  let explanation = explainWith(answers)
+  for (let turn = 0; turn < MOST_TURNS && explanation.asks.length > 0; turn += 1) {
+    const known = await ledger.answers(explanation.asks.map(({ key }) => ({ instance, key })))
+    const found = known.filter((answer) => answer !== undefined)
+    if (found.length === 0) break
+    for (const answer of found) answers.set(answer.key, answer)
+    explanation = explainWith(answers)
+  }
+  return explanation
 }
 
 function explainGiven(given: readonly FactInput[], context: AdminContext) {

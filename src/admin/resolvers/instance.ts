@@ -1,5 +1,10 @@
+import { KurirError } from '../../base/failure.ts'
 import { transferSyntaxOf } from '../../dicom/transfer-syntax.ts'
+import type { InstanceId } from '../../ledger/ids.ts'
+import type { InstanceRow } from '../../ledger/views.ts'
+import type { AdminContext } from '../context.ts'
 import type {
+  AmendmentResolvers,
   InstanceResolvers,
   ObligationResolvers,
   SopClassResolvers,
@@ -30,6 +35,7 @@ export const instance: InstanceResolvers = {
   size: (row) => row.blob.length,
   received: (row) => row.reception,
   obligations: (row, _args, { ledger }) => ledger.views.obligations(row.id),
+  amendments: (row, _args, { ledger }) => ledger.views.amendments(row.id),
   deliveries: (row, args, { ledger }) => ledger.views.deliveries({ instance: row.id }, readPage(args)),
 }
 
@@ -39,9 +45,19 @@ export const transferSyntax: TransferSyntaxResolvers = {
   name: ({ uid }) => (transferSyntaxOf(uid).keyword === 'Unknown' ? uid : transferSyntaxOf(uid).name),
 }
 
+export const amendment: AmendmentResolvers = { why: ({ reason }) => reason }
+
 export const obligation: ObligationResolvers = {
   id: (row) => globalId('Obligation', row.id),
+  instance: (row, _args, context) => instanceOf(row.instance, context),
   async delivery(row, _args, { ledger }) {
     return row.delivery === null ? null : ((await ledger.views.delivery(row.delivery)) ?? null)
   },
+}
+
+/** The instance of something that cannot be without one. */
+export async function instanceOf(id: InstanceId, { ledger }: AdminContext): Promise<InstanceRow> {
+  const row = await ledger.views.instance(id)
+  if (row === undefined) throw new KurirError('not-found', 'permanent', 'something stands without its instance')
+  return row
 }

@@ -24,6 +24,8 @@ async function find(ref: NodeRef, context: AdminContext): Promise<AnyNode | null
       return named('DeliveryAttempt', await views.attempt(ref.key))
     case 'Destination':
       return named('Destination', await findDestination(ref.key, context))
+    case 'Errand':
+      return named('Errand', await views.errand(ref.key))
     case 'Instance':
       return named('Instance', await views.instance(ref.key))
     case 'Obligation':

@@ -4,7 +4,7 @@ import { allDestinations, COUNT_CAP, findDestination } from './destination.ts'
 import { ruleExplain } from './explanation.ts'
 import { findNode } from './node.ts'
 import { rulesetDifference } from './ruleset.ts'
-import { auditSelection, deliverySelection, instanceSelection, studySelection } from './selection.ts'
+import { auditSelection, deliverySelection, errandSelection, instanceSelection, studySelection } from './selection.ts'
 
 export const query: QueryResolvers = {
   node: (_root, { id }, context) => findNode(id, context),
@@ -16,6 +16,8 @@ export const query: QueryResolvers = {
     const page = await ledger.views.deliveries(selection, readPage(args))
     return { ...page, count: () => ledger.views.deliveryCount(selection, COUNT_CAP) }
   },
+  errands: (_root, args, { ledger }) => ledger.views.errands(errandSelection(args.filter), readPage(args)),
+  holds: (_root, args, { ledger }) => ledger.views.held(readPage(args)),
   destination: async (_root, { name }, context) => (await findDestination(name, context)) ?? null,
   destinations: (_root, _args, context) => allDestinations(context),
   ruleset: (_root, _args, { rulesets }) => rulesets.inForce(),

@@ -1,7 +1,8 @@
+import type { ErrandSelection } from '../../ledger/errands.ts'
 import type { DeliverySelection } from '../../ledger/records.ts'
 import type { AuditSelection, InstanceSelection, StudySelection } from '../../ledger/views.ts'
 import { badInput } from '../bad-input.ts'
-import type { AuditFilter, DeliveryFilter, InstanceFilter, StudyFilter } from '../generated.ts'
+import type { AuditFilter, DeliveryFilter, ErrandFilter, InstanceFilter, StudyFilter } from '../generated.ts'
 import { readGlobalId } from '../global-id.ts'
 
 type Given<T> = { readonly [Key in keyof T]: NonNullable<T[Key]> }
@@ -19,6 +20,11 @@ export const studySelection = (filter: Maybe<StudyFilter>): StudySelection => gi
 export const instanceSelection = (filter: Maybe<InstanceFilter>): InstanceSelection => given({ ...filter })
 
 export function deliverySelection(filter: Maybe<DeliveryFilter>): DeliverySelection {
+  const { state, ...rest } = filter ?? {}
+  return given({ ...rest, states: state })
+}
+
+export function errandSelection(filter: Maybe<ErrandFilter>): ErrandSelection {
   const { state, ...rest } = filter ?? {}
   return given({ ...rest, states: state })
 }
