@@ -36,6 +36,7 @@ import { Planner } from './plan/planner.ts'
 import { LedgerQueue } from './queue/queue.ts'
 import { RulesInForce } from './reload.ts'
 import { httpCallerAt, judgeCaller } from './rules/caller.ts'
+import { destinationOfPair } from './rules/relay-pair.ts'
 import { type Environment, freeBytesLeast } from './settings/settings.ts'
 import type { Settings } from './settings/table.ts'
 import { DiskBlobStore } from './spool/disk-blob-store.ts'
@@ -195,6 +196,8 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
     ),
   )
   const callerAt = (peer: string) => httpCallerAt(ruleset().callers, peer)
+  const knowsPair = (callingAe: string, calledAe: string): boolean =>
+    destinationOfPair(ruleset().destinations, callingAe, calledAe, settings.aeTitles[0]) !== undefined
   await addStowDoor(integrators.server, {
     spool,
     ledger,
@@ -202,6 +205,7 @@ export async function createApp({ settings, environment, log }: AppOptions): Pro
     clock,
     log,
     meter: metrics,
+    relay: { clock, views: ledger.views, knows: ({ callingAe, calledAe }) => knowsPair(callingAe, calledAe) },
     bulkRoom: { folder: inData(BULK_FOLDER), newId, expectRoom: () => spool.expectRoom() },
   })
   const uploads = { spool, ledger, callerAt, clock, log, meter: metrics, newId, folder: inData(BULK_FOLDER) }

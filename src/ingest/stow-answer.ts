@@ -1,7 +1,7 @@
 import type { FailureCode } from '../base/failure.ts'
 import { REASON, type StoreReport } from '../dicomweb/store-response.ts'
-import type { StowResult } from './stow-intake.ts'
-import type { StowOutcome } from './stow-outcomes.ts'
+import type { StowOutcome, StowResult } from './stow-outcomes.ts'
+import type { RelayResult } from './stow-relay.ts'
 
 /** How a store is answered (PS3.18 10.5.3, table 10.5.3-1). */
 export interface StowAnswer {
@@ -24,6 +24,16 @@ export function answerOf(result: StowResult, origin: string, study: string | und
   const empty = outcomes.length === 0 || (report.stored.length === 0 && broken !== undefined)
   return { status, report: empty ? null : report, warning }
 }
+
+/** The same for a relay: what the archive has not taken yet is no failure, and the answer says that it is still to come. */
+export function relayAnswerOf(result: RelayResult, origin: string): StowAnswer {
+  const answer = answerOf(result, origin, undefined)
+  if (result.pending === 0) return answer
+  const status = result.delivered > 0 ? 206 : 202
+  return { ...answer, status, warning: answer.warning ?? PENDING }
+}
+
+const PENDING = 'The archive has not taken all of it yet. What it has not is stored here and stays queued.'
 
 function statusOf({ outcomes, broken }: StowResult, report: StoreReport): number {
   if (report.stored.length > 0) {

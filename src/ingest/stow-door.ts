@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts'
+import { type Clock, ms } from '../base/clock.ts'
 import type { FailureCode } from '../base/failure.ts'
 import type { Log } from '../base/log.ts'
 import { preferredModel } from '../dicomweb/media-type.ts'
@@ -11,10 +11,11 @@ import type { Announced, Arrival } from '../spool/arrival.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { AdmissionMeter } from './dimse-door.ts'
 import { type HttpAccessDeps, requireHttpRole } from './http-access.ts'
-import { answerOf, type StowAnswer } from './stow-answer.ts'
+import { answerOf, relayAnswerOf, type StowAnswer } from './stow-answer.ts'
 import { type BulkRoom, openBulkRoom } from './stow-bulk.ts'
 import { StowIntake } from './stow-intake.ts'
-import type { StowOutcome } from './stow-outcomes.ts'
+import type { StowOutcome, StowResult } from './stow-outcomes.ts'
+import { awaitRelay, type RelayDeps, type RelayPair, type RelayResult, relayPair, waitOf } from './stow-relay.ts'
 import { type UploadLimits, UploadSlots } from './upload-slots.ts'
 
 export interface StowDoorDeps extends HttpAccessDeps {
@@ -25,6 +26,14 @@ export interface StowDoorDeps extends HttpAccessDeps {
   readonly meter?: AdmissionMeter
   readonly limits?: Partial<BodyLimits>
   readonly uploads?: UploadLimits
+  /** Where `POST /{scu}/{scp}/studies` may go; without it there is no such address. */
+  readonly relay?: RelayDeps
+}
+
+/** What a store is addressed to, beside the store itself. */
+interface Addressed {
+  readonly study?: string
+  readonly pair?: RelayPair
 }
 
 const UPLOADS: UploadLimits = { total: 800, perPeer: 400 }
@@ -45,13 +54,34 @@ export async function addStowDoor(server: HttpServer, deps: StowDoorDeps): Promi
     scope.addContentTypeParser('*', (_request, _body, done) => done(null))
     scope.addHook('onRequest', requireHttpRole(deps, 'INGEST', new WeakMap()))
     const config = { streams: true }
-    scope.post('/studies', { config }, (request, reply) => store(deps, slots, request, reply, undefined))
+    scope.post('/studies', { config }, (request, reply) => store(deps, slots, request, reply, {}))
     scope.post<{ Params: { study: string } }>('/studies/:study', { config }, (request, reply) => {
       const { study } = request.params
       if (!STUDY.test(study)) return refuse(reply, 400, 'The address names no study: a UID has digits and dots.')
-      return store(deps, slots, request, reply, study)
+      return store(deps, slots, request, reply, { study })
     })
+    const { relay } = deps
+    if (relay !== undefined)
+      addRelay(scope, relay, (request, reply, pair) => store(deps, slots, request, reply, { pair }))
   })
+}
+
+type Store = (request: HttpRequest, reply: HttpReply, pair: RelayPair) => Promise<HttpReply>
+
+/** `POST /{scu}/{scp}/studies?wait=`: the same bodies, forwarded at once; the answer says what the archive answered. */
+function addRelay(scope: HttpServer, relay: RelayDeps, storeFor: Store): void {
+  scope.post<{ Params: { scu: string; scp: string } }>(
+    '/:scu/:scp/studies',
+    { config: { streams: true } },
+    (request, reply) => {
+      const pair = relayPair(request.params)
+      if (pair === undefined || !relay.knows(pair)) {
+        return refuse(reply, 404, 'No destination of the rules is called so by this caller.')
+      }
+      if (waitOf(request.query) === undefined) return refuse(reply, 400, 'wait is a number of seconds, at most 600.')
+      return storeFor(request, reply, pair)
+    },
+  )
 }
 
 async function store(
@@ -59,7 +89,7 @@ async function store(
   slots: UploadSlots,
   request: HttpRequest,
   reply: HttpReply,
-  study: string | undefined,
+  addressed: Addressed,
 ): Promise<HttpReply> {
   const { headers } = request
   const asked = readStoreRequest(headers['content-type'], headers['content-encoding'])
@@ -74,23 +104,39 @@ async function store(
     return refuse(reply.header('retry-after', RETRY_AFTER.uploads), slot === 'all' ? 503 : 429)
   }
   try {
-    const intake = new StowIntake({ ...deps, correlation: request.id, arrival: arrivalFor(deps, request, study) })
+    const intake = new StowIntake({ ...deps, correlation: request.id, arrival: arrivalFor(deps, request, addressed) })
     const result = await intake.run(asked, readBody(request.raw, deps.clock, limits))
     account(deps, request, result.outcomes)
     if (result.broken !== undefined) deps.log.warn('stow-broken', { correlation: request.id, code: result.broken })
-    return answer(reply, answerOf(result, originOf(request), study))
+    slot.release()
+    if (deps.relay === undefined || addressed.pair === undefined) {
+      return answer(reply, answerOf(result, originOf(request), addressed.study))
+    }
+    return answer(reply, relayAnswerOf(await relayed(deps.relay, request, reply, result), originOf(request)))
   } finally {
     slot.release()
   }
 }
 
+/** Waits for the archive, but for no caller that has gone. */
+async function relayed(
+  relay: RelayDeps,
+  request: HttpRequest,
+  reply: HttpReply,
+  result: StowResult,
+): Promise<RelayResult> {
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort())
+  return awaitRelay(relay, result, waitOf(request.query) ?? ms(0), gone.signal)
+}
+
 /** An IPv4 caller of a port that listens on both has its own address, not the one that carries it. */
 const peerOf = (request: HttpRequest): string => request.ip.replace(/^::ffff:(?=\d+\.)/, '')
 
-function arrivalFor({ clock }: StowDoorDeps, request: HttpRequest, study: string | undefined) {
-  const peer = peerOf(request)
+function arrivalFor({ clock }: StowDoorDeps, request: HttpRequest, { study, pair }: Addressed) {
+  const who = { callingAe: pair?.callingAe ?? null, calledAe: pair?.calledAe ?? null, peer: peerOf(request) }
   return (announced: Announced): Arrival => ({
-    reception: { at: clock.now(), door: 'STOW', callingAe: null, calledAe: null, peer, associationId: request.id },
+    reception: { at: clock.now(), door: 'STOW', ...who, associationId: request.id },
     announced,
     ...(study === undefined ? {} : { onlyStudy: study }),
   })
@@ -114,6 +160,7 @@ const originOf = (request: HttpRequest): string => `${request.protocol}://${requ
 function answer(reply: HttpReply, { status, report, warning }: StowAnswer): HttpReply {
   if (status === 507) reply.header('retry-after', RETRY_AFTER.room)
   if (report === null) return status === 204 ? reply.code(204).send() : refuse(reply, status)
+  if (status === 206 && report.studyUrl !== null) reply.header('location', report.studyUrl)
   if (warning !== undefined) reply.header('warning', `299 kurir "${warning}"`)
   reply.code(status)
   return preferredModel(reply.request.headers.accept) === 'xml'

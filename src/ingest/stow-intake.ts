@@ -9,14 +9,7 @@ import type { Spool } from '../spool/spool.ts'
 import { Part10Reception } from './part10-reception.ts'
 import { StowAssembly } from './stow-assembly.ts'
 import { type BulkRoom, BulkShelf } from './stow-bulk.ts'
-import { type Ended, type StowOutcome, StowOutcomes } from './stow-outcomes.ts'
-
-/** Everything that was in a body, in the order in which it came. */
-export interface StowResult {
-  readonly outcomes: readonly StowOutcome[]
-  /** Why the body was not read to its end, if it was not. What had come in whole before is kept. */
-  readonly broken: FailureCode | undefined
-}
+import { type Ended, StowOutcomes, type StowResult } from './stow-outcomes.ts'
 
 export interface StowIntakeDeps {
   readonly spool: Pick<Spool, 'begin'>

@@ -10,6 +10,13 @@ export type StowOutcome =
   | { readonly kind: 'failed'; readonly announced: Announced; readonly reason: number; readonly code: FailureCode }
   | { readonly kind: 'nameless'; readonly reason: number; readonly code: FailureCode }
 
+/** Everything that was in a body, in the order in which it came. */
+export interface StowResult {
+  readonly outcomes: readonly StowOutcome[]
+  /** Why the body was not read to its end, if it was not. What had come in whole before is kept. */
+  readonly broken: FailureCode | undefined
+}
+
 /** What a store makes of an object: the spool has it, or it was none. */
 export type Ended = { readonly announced: Announced; readonly taken: Taken } | 'no-instance'
 

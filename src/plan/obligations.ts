@@ -6,6 +6,7 @@ import type { Decision } from '../rules/decision.ts'
 import { heldTowards } from '../rules/destinations.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import { factsOf } from './facts.ts'
+import { instructed } from './instruction.ts'
 
 /**
  * What a Decision makes us owe. A discard takes effect only when nothing else wants the instance (RULES.md 3.9).
@@ -44,6 +45,8 @@ function notYetDone({ asks, waits, awaitsStudy }: Decision): readonly NewObligat
 
 /** The decision on one instance as it is handed to the ledger. @throws whatever a mistake in a rule or a header throws */
 export function planEntryOf(instance: Unplanned, ruleset: Ruleset): PlanEntry {
+  const told = instructed(instance, ruleset)
+  if (told !== undefined) return entry(instance, ruleset, told)
   const decision = decide(ruleset, factsOf(instance, defaultCharset(ruleset, instance)))
   return entry(
     instance,

@@ -1,0 +1,126 @@
+import { type Clock, elapsed, type Milliseconds, ms } from '../base/clock.ts'
+import type { FailureCode } from '../base/failure.ts'
+import { REASON } from '../dicomweb/store-response.ts'
+import type { InstanceId } from '../ledger/ids.ts'
+import type { DeliveryRow, LedgerViews } from '../ledger/views.ts'
+import type { StowOutcome, StowResult } from './stow-outcomes.ts'
+
+/** Who calls whom: the path of a relay, as it was given. */
+export interface RelayPair {
+  readonly callingAe: string
+  readonly calledAe: string
+}
+
+export interface RelayDeps {
+  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>
+  readonly views: Pick<LedgerViews, 'deliveries' | 'attempts'>
+  /** Whether the rules have a destination that is called by that title and hears the other. */
+  readonly knows: (pair: RelayPair) => boolean
+}
+
+/** How often the books are looked into: at first soon, then seldom. */
+const FIRST_LOOK = ms(50)
+const LAST_LOOK = ms(1_000)
+
+const AE_TITLE = /^[\x20-\x5b\x5d-\x7e]{1,16}$/
+
+/** The two titles of a relay's path; undefined for what is no AE title. */
+export function relayPair({ scu, scp }: { readonly scu: string; readonly scp: string }): RelayPair | undefined {
+  const [callingAe, calledAe] = [scu.trim(), scp.trim()]
+  return AE_TITLE.test(callingAe) && AE_TITLE.test(calledAe) ? { callingAe, calledAe } : undefined
+}
+
+const WAIT = ms(60_000)
+const LONGEST_WAIT = 600
+
+/** `?wait=` in seconds, as many as ten minutes; 60 s where it says nothing. Undefined for what is no such number. */
+export function waitOf(query: unknown): Milliseconds | undefined {
+  const wait = typeof query === 'object' && query !== null && 'wait' in query ? query.wait : undefined
+  if (wait === undefined) return WAIT
+  const seconds = typeof wait === 'string' && /^\d{1,4}(\.\d{1,3})?$/.test(wait) ? Number(wait) : Number.NaN
+  return seconds <= LONGEST_WAIT ? ms(Math.round(seconds * 1_000)) : undefined
+}
+
+/** What became of what was stored, as far as the archive has answered. */
+export interface RelayResult extends StowResult {
+  readonly delivered: number
+  /** Still to be delivered: nothing is lost, and nothing has failed. */
+  readonly pending: number
+}
+
+type Relayed =
+  | { readonly state: 'delivered' | 'pending' }
+  | { readonly state: 'refused'; readonly outcome: StowOutcome }
+
+/** Waits until everything that was stored has been settled by the archive, for as long as it may. */
+export async function awaitRelay(
+  deps: RelayDeps,
+  result: StowResult,
+  wait: Milliseconds,
+  signal: AbortSignal,
+): Promise<RelayResult> {
+  const { clock } = deps
+  const from = clock.monotonic()
+  const settled = new Map<StowOutcome, Relayed>()
+  for (let pause = FIRST_LOOK; ; pause = ms(Math.min(LAST_LOOK, pause * 1.5))) {
+    for (const outcome of result.outcomes) {
+      if (outcome.kind !== 'stored' || settled.has(outcome)) continue
+      const relayed = await relayedOf(deps, outcome)
+      if (relayed.state !== 'pending') settled.set(outcome, relayed)
+    }
+    const left = wait - elapsed(from, clock.monotonic())
+    if (left <= 0 || signal.aborted || settled.size === result.outcomes.filter(({ kind }) => kind === 'stored').length)
+      break
+    await clock.sleep(ms(Math.min(pause, left)), signal).catch(() => {})
+  }
+  return resultOf(result, settled)
+}
+
+function resultOf(result: StowResult, settled: ReadonlyMap<StowOutcome, Relayed>): RelayResult {
+  const outcomes = result.outcomes.map((outcome) => {
+    const relayed = settled.get(outcome)
+    return relayed?.state === 'refused' ? relayed.outcome : outcome
+  })
+  const delivered = [...settled.values()].filter(({ state }) => state === 'delivered').length
+  const pending = result.outcomes.filter((outcome) => outcome.kind === 'stored' && !settled.has(outcome)).length
+  return { ...result, outcomes, delivered, pending }
+}
+
+async function relayedOf(deps: RelayDeps, outcome: Extract<StowOutcome, { kind: 'stored' }>): Promise<Relayed> {
+  const { earlier, id } = outcome.taken
+  const own = await newest(deps, id)
+  // The same bytes on their way already make no second delivery: the first stands for both.
+  const delivery = own ?? (earlier?.bytes === 'same' ? await newest(deps, earlier.id) : undefined)
+  if (delivery === undefined) return { state: 'pending' }
+  switch (delivery.state) {
+    case 'DELIVERED':
+      return { state: 'delivered' }
+    case 'REJECTED':
+    case 'FAILED':
+    case 'CANCELLED':
+      return { state: 'refused', outcome: await refusalOf(deps, outcome, delivery) }
+    case 'READY':
+    case 'SENDING':
+    case 'AWAITING_COMMITMENT':
+    case 'HELD':
+      return { state: 'pending' }
+    default:
+      return delivery.state satisfies never
+  }
+}
+
+async function newest(deps: RelayDeps, instance: InstanceId): Promise<DeliveryRow | undefined> {
+  return (await deps.views.deliveries({ instance }, { first: 1 })).rows[0]?.row
+}
+
+/** With what the archive answered, where it answered with a status (PS3.4 B.2.3, which PS3.18 I.2 takes over). */
+async function refusalOf(
+  deps: RelayDeps,
+  { announced }: Extract<StowOutcome, { kind: 'stored' }>,
+  delivery: DeliveryRow,
+): Promise<StowOutcome> {
+  const attempt = (await deps.views.attempts(delivery.id, { last: 1 })).rows[0]?.row
+  const status = /^0x[0-9A-F]{4}$/i.test(attempt?.status ?? '') ? Number(attempt?.status) : undefined
+  const code: FailureCode = 'refused'
+  return { kind: 'failed', announced, reason: status ?? REASON.processingFailure, code }
+}
