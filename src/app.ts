@@ -15,7 +15,7 @@ import { rulesetSource } from './app/ruleset-source.ts'
 import { declaredServices, serviceProblems } from './app/services.ts'
 import { shadowSource } from './app/shadow-source.ts'
 import { ownVersion } from './app/version.ts'
-import { ms, systemClock } from './base/clock.ts'
+import { type Clock, ms, systemClock } from './base/clock.ts'
 import { idsFrom } from './base/id.ts'
 import type { Log } from './base/log.ts'
 import { random } from './base/random.ts'
@@ -47,6 +47,8 @@ export interface AppOptions {
   readonly settings: Settings
   readonly environment: Environment
   readonly log: Log
+  /** The system's unless told otherwise. */
+  readonly clock?: Clock
 }
 
 /** Where the doors ended up: what port 0 became. */
@@ -77,10 +79,9 @@ const PLAYGROUND = fileURLToPath(new URL('../node_modules/.cache/kurir/playgroun
  *
  * @throws KurirError `data-directory-locked`, `invalid-rules`, `ledger-newer`, `sqlite-too-old`, `disk-io`, `disk-full`
  */
-export async function createApp({ settings, environment, log }: AppOptions): Promise<App> {
+export async function createApp({ settings, environment, log, clock = systemClock }: AppOptions): Promise<App> {
   await using unwinding = new AsyncDisposableStack()
   const stopping = new AbortController()
-  const clock = systemClock
   const newId = idsFrom(clock)
   const dataDir = path.resolve(settings.dataDir)
   const inData = (name: string): string => path.join(dataDir, name)

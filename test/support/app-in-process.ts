@@ -2,6 +2,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type App, createApp } from '../../src/app.ts'
+import type { Clock } from '../../src/base/clock.ts'
 import { readSettings } from '../../src/settings/settings.ts'
 import { ReadableLog } from '../admin/admin-fixture.ts'
 import { ask } from './graphql-client.ts'
@@ -65,11 +66,19 @@ export interface RunningApp extends AsyncDisposable {
   ask<Data>(query: string, variables?: Readonly<Record<string, unknown>>): Promise<Data>
 }
 
-/** Resolves when its doors are open. */
-export async function startApp(folders: Pick<SiteFolders, 'environment' | 'dataDir'>): Promise<RunningApp> {
+/** Resolves when its doors are open. @param clock the system's unless told otherwise */
+export async function startApp(
+  folders: Pick<SiteFolders, 'environment' | 'dataDir'>,
+  clock?: Clock,
+): Promise<RunningApp> {
   const { environment, dataDir } = folders
   const log = new ReadableLog()
-  const app = await createApp({ settings: readSettings(environment), environment, log })
+  const app = await createApp({
+    settings: readSettings(environment),
+    environment,
+    log,
+    ...(clock === undefined ? {} : { clock }),
+  })
   try {
     const ports = await app.start()
     return {
