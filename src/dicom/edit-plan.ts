@@ -82,13 +82,28 @@ export function makes(planned: PlannedElement): boolean {
   return planned.action === 'set' || (planned.action === 'enter' && itemsToMake(planned, 0).length > 0)
 }
 
-/** The levels of new items behind the last one that there is. */
+/**
+ * The levels of new items behind the last one that there is.
+ *
+ * @throws KurirError `invalid-dataset` where one is to stand further behind: nothing is left out in silence
+ */
 export function itemsToMake(planned: PlannedElement, count: number): readonly Level[] {
   const levels: Level[] = []
   for (let item = count; ; item++) {
     const level = planned.items.get(item)
-    // One of which nothing is said is to be there without anything.
-    if (level === undefined || (level.length > 0 && !level.some(makes))) return levels
+    if (level === undefined || !isMade(level)) break
     levels.push(level)
   }
+  for (const [item, level] of planned.items) {
+    if (item !== 'every' && item > count + levels.length && isMade(level))
+      throw uneditable('an item would leave a gap in its sequence')
+  }
+  return levels
 }
+
+// An item of which nothing is said is to be there without anything.
+const isMade = (level: Level): boolean => level.length === 0 || level.some(makes)
+
+/** An edit that the data set's form does not allow. Never holds a value. */
+export const uneditable = (why: string): KurirError =>
+  new KurirError('invalid-dataset', 'permanent', `the data set cannot be edited: ${why}`)

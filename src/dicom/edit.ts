@@ -1,6 +1,6 @@
 import { deflateSlices, inflateStream } from './deflate.ts'
-import { planEdits } from './edit-plan.ts'
-import { Editor, uneditable } from './editor.ts'
+import { planEdits, uneditable } from './edit-plan.ts'
+import { Editor } from './editor.ts'
 import type { ResolvedEdit } from './resolved-edit.ts'
 import { bufferOf, SliceOutput } from './slice-output.ts'
 import type { TransferSyntax } from './transfer-syntax.ts'

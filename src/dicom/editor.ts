@@ -1,6 +1,5 @@
-import { KurirError } from '../base/failure.ts'
 import { type Tag, tagOf } from './attribute-path.ts'
-import { itemsToMake, type Level, levelOfItem, makes, type PlannedElement } from './edit-plan.ts'
+import { itemsToMake, type Level, levelOfItem, makes, type PlannedElement, uneditable } from './edit-plan.ts'
 import { closeItem, closeSequence, elementHeader, openItem, withUndefinedLength } from './element-writer.ts'
 import { IMPLICIT_ENCODING } from './head-reader.ts'
 import type { SliceOutput } from './slice-output.ts'
@@ -219,7 +218,3 @@ function countsBytes(tag: Tag, level: Level): boolean {
   if (tag === LENGTH_TO_END) return true
   return (tag & 0xffff) === 0 && level.some((planned) => planned.tag >>> 16 === tag >>> 16)
 }
-
-/** An edit that the data set's form does not allow. Never holds a value. */
-export const uneditable = (why: string): KurirError =>
-  new KurirError('invalid-dataset', 'permanent', `the data set cannot be edited: ${why}`)

@@ -141,6 +141,23 @@ describe('an edit', () => {
     expect(result.outcome === 'header' && result.header.values(path)).toEqual(['Head'])
   })
 
+  test('of an item further behind than the next is an error; an item, a sequence may be made without anything', async () => {
+    const sequence = (item: number) => [{ tag: tagOf(0x0040, 0x0275), item }] as const
+    const gap = [
+      { verb: 'set', path: [...sequence(1), ...at(0x0040, 0x0007)], vr: 'LO', value: Buffer.from('Head') },
+    ] as const
+    await expect(run(PATIENT_ID, gap)).rejects.toMatchObject({ code: 'invalid-dataset' })
+    const empty = { verb: 'set', vr: 'SQ', value: Buffer.alloc(0) } as const
+    const edited = await run(PATIENT_ID, [
+      { ...empty, path: sequence(0) },
+      { ...empty, path: sequence(1) },
+    ])
+    const result = await scan(edited, EXPLICIT_VR_LITTLE_ENDIAN)
+    expect(result.outcome === 'header' && result.header.element(at(0x0040, 0x0275))?.itemCount).toBe(2)
+    const renewed = await run(edited, [{ ...empty, path: at(0x0040, 0x0275) }])
+    expect(renewed).toEqual(Buffer.concat([PATIENT_ID, madeElement('00400275', 'SQ', Buffer.alloc(0))]))
+  })
+
   test('longer than a short VR can say becomes UN', async () => {
     const edited = await run(PATIENT_ID, [
       { verb: 'set', path: at(0x0010, 0x4000), vr: 'LT', value: Buffer.alloc(70_000, 0x41) },

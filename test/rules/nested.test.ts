@@ -1,8 +1,10 @@
 import { deflateRawSync } from 'node:zlib'
 import { describe, expect, test } from '@jest/globals'
 import { transferSyntaxOf } from '../../src/dicom/transfer-syntax.ts'
+import { decide } from '../../src/rules/decide.ts'
 import { encode } from '../dicom/random-data-set.ts'
-import { EXPLICIT, rewritten, sequence, text, textsOf } from './instance.ts'
+import { EXPLICIT, factsOf, rewritten, sequence, text, textsOf } from './instance.ts'
+import { rulesetOf } from './support.ts'
 
 const step = (id: string) => text(0x00400009, 'SH', id)
 const REQUESTS = sequence(0x00400275, [step('S1')], [step('S2'), text(0x00401001, 'SH', 'P2')])
@@ -157,5 +159,35 @@ describe('a rewrite inside sequences', () => {
       '00400275[1].00401001': 'P2',
       '00400275[2].00401001': 'M',
     })
+  })
+})
+
+describe('an amendment inside a sequence', () => {
+  const amended = async (name: string, value: string | null) => {
+    const ruleset = rulesetOf(
+      `rules: [{ name: r, match: { ${X}: AMENDED }, forward: [a] }, { name: s, match: { not: { ${X}: AMENDED } }, forward: [b] }]`,
+    )
+    const bytes = encode([REQUESTS], transferSyntaxOf(EXPLICIT))
+    return decide(ruleset, { ...(await factsOf(bytes)), amendments: [{ name, value }] })
+  }
+
+  test('is seen by matches, and leaves', async () => {
+    const { forwards } = await amended('RequestAttributesSequence[1].ScheduledProcedureStepID', 'AMENDED')
+    expect(forwards.map(({ destination }) => destination)).toEqual(['a'])
+    expect(forwards[0]?.changes).toEqual([
+      {
+        tag: '(0040,0275)[1].(0040,0009)',
+        keyword: 'ScheduledProcedureStepID',
+        verb: 'amend',
+        before: 'S2',
+        after: 'AMENDED',
+      },
+    ])
+    expect((await amended(X, null)).forwards[0]?.edits).toHaveLength(2)
+  })
+
+  test('holds where it would leave a gap', async () => {
+    const { holds } = await amended('RequestAttributesSequence[7].ScheduledProcedureStepID', 'AMENDED')
+    expect(holds[0]?.reason).toMatch(/^rewrite: amendment: RequestAttributesSequence\[7\]\S* would leave a gap/)
   })
 })
