@@ -1,12 +1,12 @@
 import { open } from 'node:fs/promises'
 import path from 'node:path'
-import { temporaryDir } from '../support/processes.ts'
 import type { Results } from './result.ts'
+import { scratchDir } from './scratch.ts'
 import { median } from './statistics.ts'
 
 /** What one flush costs on this disk, so that the rates above can be read. */
 export async function benchDisk(results: Results): Promise<void> {
-  await using dir = await temporaryDir('bench-disk')
+  await using dir = await scratchDir('bench-disk')
   await using handle = await open(path.join(dir.path, 'probe'), 'w')
   const slice = Buffer.alloc(4096, 1)
   const took: number[] = []

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { startKurir, temporaryDir } from '../support/processes.ts'
+import { startKurir } from '../support/processes.ts'
 import { kurirFolders } from './folders.ts'
 import type { Material } from './material.ts'
+import { scratchDir } from './scratch.ts'
 
 /** What a figure says when strace is there, or that it is not. */
 export type FlushCount = { readonly value: number } | { readonly value: null; readonly missing: string }
@@ -18,7 +19,7 @@ export async function countFlushes(
   rules: string,
   work: (port: number, adminPort: number, dataDir: string) => Promise<unknown>,
 ): Promise<FlushCount> {
-  await using dir = await temporaryDir('bench-flushes')
+  await using dir = await scratchDir('bench-flushes')
   const log = path.join(dir.path, 'strace.log')
   const wrapper = ['strace', '-f', '-qq', '--seccomp-bpf', '-e', 'trace=fsync,fdatasync', '-o', log]
   try {

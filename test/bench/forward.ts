@@ -2,19 +2,12 @@ import { spawn } from 'node:child_process'
 import { readdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import {
-  end,
-  freePort,
-  quickPeerEnv,
-  startKurir,
-  startStorescp,
-  temporaryDir,
-  untilListening,
-} from '../support/processes.ts'
+import { end, freePort, quickPeerEnv, startKurir, startStorescp, untilListening } from '../support/processes.ts'
 import { countFlushes, type FlushCount } from './flushes.ts'
 import { kurirFolders } from './folders.ts'
 import { forwardRules, type Material } from './material.ts'
 import type { Results } from './result.ts'
+import { scratchDir } from './scratch.ts'
 import { sendFolder } from './senders.ts'
 import { median } from './statistics.ts'
 
@@ -54,7 +47,7 @@ export async function benchAgainstOrthanc(material: Material, few: Material, res
 
 /** What planning, sending and settling add to the flushes of receiving. */
 export async function benchForwardFlushes(material: Material, received: FlushCount, results: Results): Promise<void> {
-  await using dir = await temporaryDir('bench-archive')
+  await using dir = await scratchDir('bench-archive')
   await using archive = await startStorescp(dir.path)
   const all = await countFlushes(material, forwardRules(archive.port, 1), async (port) => {
     await sendFolder(material.all, port, 'KURIR')
@@ -68,15 +61,15 @@ export async function benchForwardFlushes(material: Material, received: FlushCou
 }
 
 async function directly(material: Material): Promise<number> {
-  await using dir = await temporaryDir('bench-direct')
+  await using dir = await scratchDir('bench-direct')
   await using archive = await startStorescp(dir.path)
   return await sendFolder(material.all, archive.port, 'ARCHIVE')
 }
 
 async function throughKurir(material: Material): Promise<number> {
-  await using dir = await temporaryDir('bench-archive')
+  await using dir = await scratchDir('bench-archive')
   await using archive = await startStorescp(dir.path)
-  await using home = await temporaryDir('bench-kurir')
+  await using home = await scratchDir('bench-kurir')
   await using kurir = await startKurir(await kurirFolders(home.path, forwardRules(archive.port, 2)))
   const started = performance.now()
   await sendFolder(material.all, kurir.dicomPort, 'KURIR')
@@ -90,9 +83,9 @@ end
 `
 
 async function throughOrthanc(material: Material): Promise<number> {
-  await using dir = await temporaryDir('bench-archive')
+  await using dir = await scratchDir('bench-archive')
   await using archive = await startStorescp(dir.path)
-  await using home = await temporaryDir('bench-orthanc')
+  await using home = await scratchDir('bench-orthanc')
   const port = await freePort()
   await writeFile(path.join(home.path, 'route.lua'), AUTOROUTE)
   const configuration = {
@@ -117,11 +110,11 @@ async function throughOrthanc(material: Material): Promise<number> {
   }
 }
 
-/** Looks every few milliseconds: storescp tells nobody that a file has come. */
+/** Looks now and then, which costs little beside what is measured: storescp tells nobody that a file has come. */
 export async function untilArrived(dir: string, count: number): Promise<void> {
   for (;;) {
     const arrived = (await readdir(dir)).length
     if (arrived >= count) return
-    await delay(10)
+    await delay(40)
   }
 }

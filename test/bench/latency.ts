@@ -1,17 +1,18 @@
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { startKurir, temporaryDir } from '../support/processes.ts'
+import { startKurir } from '../support/processes.ts'
 import { storeAll } from '../support/store-all.ts'
 import { kurirFolders } from './folders.ts'
 import { DISCARD_RULES, type Material } from './material.ts'
 import type { Results } from './result.ts'
+import { scratchDir } from './scratch.ts'
 import { percentile } from './statistics.ts'
 
 /** From the first byte of a C-STORE until its answer, on one association, and how late the event loop was meanwhile. */
 export async function benchLatency(material: Material, results: Results): Promise<void> {
   const files: Buffer[] = []
   for (const name of await readdir(material.all)) files.push(await readFile(path.join(material.all, name)))
-  await using dir = await temporaryDir('bench-latency')
+  await using dir = await scratchDir('bench-latency')
   await using kurir = await startKurir(await kurirFolders(dir.path, DISCARD_RULES))
   await eventLoopDelay(kurir)
   const idle = await eventLoopDelay(kurir, 1_000)

@@ -1,22 +1,23 @@
 import { open, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { ctInstance } from '../support/data-set.ts'
-import { startKurir, startStorescp, temporaryDir } from '../support/processes.ts'
+import { startKurir, startStorescp } from '../support/processes.ts'
 import { kurirFolders } from './folders.ts'
 import { untilArrived } from './forward.ts'
 import { forwardRules } from './material.ts'
 import type { Results } from './result.ts'
+import { scratchDir } from './scratch.ts'
 import { sendFolder } from './senders.ts'
 
 /** How much memory a huge instance takes while it is received and forwarded. */
 export async function benchMemory(sizeBytes: number, results: Results): Promise<void> {
-  await using material = await temporaryDir('bench-huge')
-  await using warm = await temporaryDir('bench-warm')
+  await using material = await scratchDir('bench-huge')
+  await using warm = await scratchDir('bench-warm')
   await writeHuge(path.join(material.path, 'huge.dcm'), sizeBytes)
   await writeHuge(path.join(warm.path, 'warm.dcm'), 8 * 2 ** 20)
-  await using dir = await temporaryDir('bench-archive')
+  await using dir = await scratchDir('bench-archive')
   await using archive = await startStorescp(dir.path)
-  await using home = await temporaryDir('bench-kurir')
+  await using home = await scratchDir('bench-kurir')
   await using kurir = await startKurir(await kurirFolders(home.path, forwardRules(archive.port, 1)))
   await sendFolder(warm.path, kurir.dicomPort, 'KURIR')
   await untilArrived(dir.path, 1)

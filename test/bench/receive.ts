@@ -1,8 +1,9 @@
-import { startKurir, startStorescp, temporaryDir } from '../support/processes.ts'
+import { startKurir, startStorescp } from '../support/processes.ts'
 import { countFlushes, type FlushCount } from './flushes.ts'
 import { kurirFolders } from './folders.ts'
 import { DISCARD_RULES, type Material } from './material.ts'
 import type { Results } from './result.ts'
+import { scratchDir } from './scratch.ts'
 import { sendFolder, sendFolders } from './senders.ts'
 import { median } from './statistics.ts'
 
@@ -42,13 +43,13 @@ async function compare(
 }
 
 async function storescpTime(send: Send, args: readonly string[]): Promise<number> {
-  await using dir = await temporaryDir('bench-storescp')
+  await using dir = await scratchDir('bench-storescp')
   await using storescp = await startStorescp(dir.path, args)
   return await send(storescp.port, 'ARCHIVE')
 }
 
 async function kurirTime(send: Send): Promise<number> {
-  await using dir = await temporaryDir('bench-kurir')
+  await using dir = await scratchDir('bench-kurir')
   await using kurir = await startKurir(await kurirFolders(dir.path, DISCARD_RULES))
   return await send(kurir.dicomPort, 'KURIR')
 }

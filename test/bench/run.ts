@@ -10,6 +10,7 @@ import { makeMaterial } from './material.ts'
 import { benchMemory } from './memory.ts'
 import { benchReceive, benchReceiveFlushes } from './receive.ts'
 import { judge, Results } from './result.ts'
+import { removeScratch } from './scratch.ts'
 import { benchShadow } from './shadow.ts'
 import { benchStalledClients, benchStow, benchStowMemory } from './stow.ts'
 
@@ -37,6 +38,7 @@ await benchLatency(few, results)
 await benchShadow(values.short ? 2_000 : 20_000, results)
 await benchMemory(values.short ? 256 * 2 ** 20 : 2 ** 30, results)
 await benchStowMemory(values.short ? 256 * 2 ** 20 : 3 * 2 ** 30, results)
+await removeScratch()
 
 if (values.json !== undefined) {
   await results.writeJson(values.json, {

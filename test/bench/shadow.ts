@@ -4,8 +4,8 @@ import { instant, systemClock } from '../../src/base/clock.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts'
 import { loadRuleset } from '../../src/rules/load-ruleset.ts'
 import { fillPast } from '../support/past-ledger.ts'
-import { temporaryDir } from '../support/processes.ts'
 import type { Results } from './result.ts'
+import { scratchDir } from './scratch.ts'
 
 /** Fifty rules of the usual kinds, of which some match each instance. */
 export function fiftyRules(first: string): string {
@@ -29,7 +29,7 @@ export function fiftyRules(first: string): string {
 
 /** How fast past instances go through a candidate of fifty rules, against the record of fifty others. */
 export async function benchShadow(count: number, results: Results): Promise<void> {
-  await using dir = await temporaryDir('bench-shadow')
+  await using dir = await scratchDir('bench-shadow')
   const file = path.join(dir.path, 'ledger.db')
   const load = (text: string) => [{ name: 'rules/00.yaml', bytes: Buffer.from(text) }]
   const loaded = loadRuleset(load(fiftyRules('')), {})

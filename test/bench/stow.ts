@@ -4,18 +4,19 @@ import { open, readdir, readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import path from 'node:path'
 import { ingestToken } from '../support/ingest-token.ts'
-import { type KurirProcess, startKurir, temporaryDir } from '../support/processes.ts'
+import { type KurirProcess, startKurir } from '../support/processes.ts'
 import { BOUNDARY, relatedType } from '../support/stow-bodies.ts'
 import { kurirFolders } from './folders.ts'
 import { DISCARD_RULES, type Material } from './material.ts'
 import { residentMb, writeHuge } from './memory.ts'
 import type { Results } from './result.ts'
+import { scratchDir } from './scratch.ts'
 import { sendFolders } from './senders.ts'
 import { median } from './statistics.ts'
 
 /** How fast eight STOW clients store the eighths, against eight storescu at the DIMSE door; rounds interleaved. */
 export async function benchStow(material: Material, rounds: number, results: Results): Promise<void> {
-  await using dir = await temporaryDir('bench-stow')
+  await using dir = await scratchDir('bench-stow')
   const bodies: string[] = []
   for (const [at, folder] of material.eighths.entries())
     bodies.push(await writeBody(folder, path.join(dir.path, `${at}`)))
@@ -40,7 +41,7 @@ export async function benchStow(material: Material, rounds: number, results: Res
 
 /** How much longer a healthy client takes while 200 others have stopped in the middle of theirs. */
 export async function benchStalledClients(material: Material, results: Results): Promise<void> {
-  await using dir = await temporaryDir('bench-stalled')
+  await using dir = await scratchDir('bench-stalled')
   const body = await writeBody(material.all, path.join(dir.path, 'body'))
   const ratios: number[] = []
   for (let round = 0; round < 5; round++) {
@@ -64,7 +65,7 @@ export async function benchStalledClients(material: Material, results: Results):
 
 /** How much memory one part of that size takes while it comes in. */
 export async function benchStowMemory(sizeBytes: number, results: Results): Promise<void> {
-  await using dir = await temporaryDir('bench-stow-huge')
+  await using dir = await scratchDir('bench-stow-huge')
   const [huge, warm] = [path.join(dir.path, 'huge.dcm'), path.join(dir.path, 'warm.dcm')]
   await writeHuge(huge, sizeBytes)
   await writeHuge(warm, 8 * 2 ** 20)
@@ -79,7 +80,7 @@ export async function benchStowMemory(sizeBytes: number, results: Results): Prom
 }
 
 async function inKurir<Result>(work: (kurir: KurirProcess, token: string) => Promise<Result>): Promise<Result> {
-  await using dir = await temporaryDir('bench-kurir')
+  await using dir = await scratchDir('bench-kurir')
   await using kurir = await startKurir(await kurirFolders(dir.path, DISCARD_RULES))
   return await work(kurir, await ingestToken(kurir))
 }
