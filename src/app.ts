@@ -10,6 +10,7 @@ import { DeclaredDestinations } from './app/destinations.ts'
 import { dropFolders } from './app/drop-folders.ts'
 import { GoneDestinations } from './app/gone-destinations.ts'
 import { Health } from './app/health.ts'
+import { Moments } from './app/moments.ts'
 import { BULK_FOLDER, LEDGER_FILE, NODE, SPOOL_FOLDER } from './app/names.ts'
 import { rulesetSource } from './app/ruleset-source.ts'
 import { declaredServices, serviceProblems } from './app/services.ts'
@@ -121,12 +122,17 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     }),
   )
   const services = unwinding.use(declaredServices({ ruleset, clock, random, log, meter: metrics }))
-  const planner = unwinding.use(new Planner({ spool, queue, wakes: ledger.wakes, ruleset, clock, log }))
+  const moments = unwinding.use(new Moments({ ledger, services, ruleset, clock, random, log }))
+  const { associations } = moments
+  const planner = unwinding.use(
+    new Planner({ spool, queue, ledger, wakes: ledger.wakes, ruleset, associations, clock, log }),
+  )
   const gone = unwinding.use(new GoneDestinations({ ledger, declared: () => new Set(declared().keys()), clock, log }))
   rules.onChange(() => {
     const changed = dispatchers.reconfigure().then(() => gone.sweep())
     changed.catch(() => log.error('destinations-not-changed', { code: 'internal' }))
     services.reconfigure()
+    moments.rulesChanged()
     ledger.wakes.wake('plan')
   })
 
@@ -186,7 +192,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
         network: settings.networkTimeout,
         idle: settings.idleTimeout,
       },
-      events: associationEvents(log, metrics),
+      events: associationEvents(log, metrics, associations),
     }),
   )
 
@@ -219,6 +225,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     await dispatchers.start(stopping.signal)
     await gone.sweep()
     await planner.start(stopping.signal)
+    await moments.start(stopping.signal)
     rules.watch()
     const adminPort = await admin.listen()
     const dicomPort = await server.listen(settings.dicomHost, settings.dicomPort)

@@ -1,5 +1,6 @@
 import type { Log } from '../base/log.ts'
 import type { DimseServerEvents } from '../dimse/admission.ts'
+import type { OpenAssociations } from '../plan/open-associations.ts'
 
 /** Counts associations that were not made. */
 export interface RefusalMeter {
@@ -7,13 +8,21 @@ export interface RefusalMeter {
   associationRefused(reason: string): void
 }
 
-/** What the server tells of associations goes to the log and the metrics. */
-export function associationEvents(log: Log, meter: RefusalMeter): DimseServerEvents {
+/** What the server tells of associations goes to the log, the metrics, and to whoever waits for their studies. */
+export function associationEvents(
+  log: Log,
+  meter: RefusalMeter,
+  associations: Pick<OpenAssociations, 'opened' | 'closed'>,
+): DimseServerEvents {
   return {
-    associationOpened: ({ id, callingAe, calledAe, peer }) =>
-      log.debug('association-opened', { association: id, callingAe, calledAe, peer }),
-    associationClosed: ({ id, callingAe }, end) =>
-      log.debug('association-closed', { association: id, callingAe, state: end }),
+    associationOpened: ({ id, callingAe, calledAe, peer }) => {
+      associations.opened(id)
+      log.debug('association-opened', { association: id, callingAe, calledAe, peer })
+    },
+    associationClosed: ({ id, callingAe }, end) => {
+      associations.closed(id)
+      log.debug('association-closed', { association: id, callingAe, state: end })
+    },
     associationRefused: ({ peer, callingAe, calledAe, end, detail }) => {
       meter.associationRefused(end)
       log.warn('association-refused', {

@@ -1,58 +1,80 @@
+import type { Instant } from '../base/clock.ts'
 import { EDIT_VERSION } from '../dicom/resolved-edit.ts'
 import type { NewObligation, PlanEntry, Unplanned } from '../ledger/ledger.ts'
 import { judgeCaller } from '../rules/caller.ts'
 import { decide } from '../rules/decide.ts'
-import type { Decision } from '../rules/decision.ts'
+import type { Decision, PlannedForward } from '../rules/decision.ts'
 import { heldTowards } from '../rules/destinations.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import { factsOf } from './facts.ts'
 import { instructed } from './instruction.ts'
+import { holdOf, type Kept, NO_ANSWERS, restsOf, waitForAnswer, waitOrHold } from './waits.ts'
+
+/** What is known when a decision becomes obligations. */
+export interface Surroundings {
+  readonly ruleset: Ruleset
+  readonly kept: Kept
+  readonly now: Instant
+}
 
 /**
- * What a Decision makes us owe. A discard takes effect only when nothing else wants the instance (RULES.md 3.9).
- *
- * @param heldTowards why a delivery to that destination must not leave yet; null when it may
+ * What a Decision makes us owe. A discard takes effect only when nothing else wants the instance and nothing is still asked
+ * (RULES.md 3.9); a delivery to a destination that the ruleset does not have, or cannot serve, is held, not lost.
  */
-export function obligationsOf(
-  decision: Decision,
-  heldTowards: (destination: string) => string | null,
-): readonly NewObligation[] {
-  const deliveries = decision.forwards.map(
-    (forward): NewObligation => ({
-      kind: 'DELIVER',
-      destination: forward.destination,
-      rules: forward.rules,
-      edits: forward.edits,
-      changes: forward.changes,
-      editVersion: EDIT_VERSION,
-      outgoingUid: forward.sopInstanceUid,
-      urgent: forward.urgent,
-      held: heldTowards(forward.destination),
-    }),
-  )
-  const holds = decision.holds.map((hold): NewObligation => ({ kind: 'HOLD', ...hold }))
-  const wanted = [...deliveries, ...holds, ...notYetDone(decision)]
+export function obligationsOf(decision: Decision, { ruleset, kept, now }: Surroundings): readonly NewObligation[] {
+  if (decision.awaitsStudy) return [{ kind: 'WAIT', rule: null, reason: 'study moment', question: null, until: null }]
+  const wanted = [
+    ...decision.forwards.map((forward) => deliveryOf(ruleset, forward.destination, forward)),
+    ...decision.holds.map((hold) => holdOf(ruleset, hold)),
+    ...decision.asks.map((ask) => waitForAnswer(ruleset, ask, now)),
+    ...decision.waits.map((wait) => waitOrHold(ruleset, wait, kept, now)),
+  ]
   if (wanted.length > 0) return wanted
   return decision.discards.map((discard) => ({ kind: 'DISCARD', ...discard }))
 }
 
-// Nothing asks services or brings studies to their moment yet: a person sees what was meant, and nothing is lost.
-function notYetDone({ asks, waits, awaitsStudy }: Decision): readonly NewObligation[] {
-  const unasked = asks.map(({ rule, alias }) => ({ rule, reason: `${alias}: not asked` }))
-  const unmet = awaitsStudy ? [{ rule: null, reason: 'waits for its study' }] : []
-  return [...unasked, ...waits, ...unmet].map(({ rule, reason }) => ({ kind: 'HOLD', rule, reason }))
+/** One instance on its way to one destination. */
+export function deliveryOf(
+  ruleset: Ruleset,
+  destination: string,
+  { rules, edits, changes, sopInstanceUid, urgent }: Omit<PlannedForward, 'destination' | 'with'>,
+): NewObligation {
+  const held = heldTowards(ruleset.destinations, destination)
+  const what = { rules, edits, changes, editVersion: EDIT_VERSION, outgoingUid: sopInstanceUid, urgent, held }
+  return { kind: 'DELIVER', destination, ...what }
 }
 
-/** The decision on one instance as it is handed to the ledger. @throws whatever a mistake in a rule or a header throws */
-export function planEntryOf(instance: Unplanned, ruleset: Ruleset): PlanEntry {
+/**
+ * The decision on one instance as it is handed to the ledger.
+ *
+ * @throws whatever a mistake in a rule or a header throws
+ */
+export function planEntryOf(
+  instance: Unplanned,
+  ruleset: Ruleset,
+  decideIt: () => Decision = () => decide(ruleset, factsOf(instance, defaultCharset(ruleset, instance))),
+  { kept, now }: Omit<Surroundings, 'ruleset'> = { kept: NO_ANSWERS, now: instance.reception.at },
+): PlanEntry {
+  const { quiet, longest } = ruleset.study.options
+  const moment = ruleset.study.hasRules ? { moment: { quiet, longest } } : {}
+  // A request that names its destination stands in for the instance moment alone.
   const told = instructed(instance, ruleset)
-  if (told !== undefined) return entry(instance, ruleset, told)
-  const decision = decide(ruleset, factsOf(instance, defaultCharset(ruleset, instance)))
-  return entry(
-    instance,
-    ruleset,
-    obligationsOf(decision, (name) => heldTowards(ruleset.destinations, name)),
-  )
+  if (told !== undefined) return { ...entry(instance, ruleset, told), ...moment }
+  const decision = decideIt()
+  const obligations = obligationsOf(withoutStudy(decision, instance, ruleset), { ruleset, kept, now })
+  return {
+    ...entry(instance, ruleset, obligations),
+    ...moment,
+    ...(decision.asked.length > 0 ? { rests: restsOf(decision.asked, kept) } : {}),
+  }
+}
+
+/** What names no study has no study moment to wait for: `otherwise` is asked at once. */
+function withoutStudy(decision: Decision, { identity }: Unplanned, { otherwise }: Ruleset): Decision {
+  if (!decision.awaitsStudy || (identity.studyInstanceUid ?? '') !== '') return decision
+  const verdict = [{ rule: null, reason: otherwise.reason }]
+  const decided = { ...decision, awaitsStudy: false }
+  return otherwise.kind === 'hold' ? { ...decided, holds: verdict } : { ...decided, discards: verdict }
 }
 
 /** An instance that a mistake of ours left undecided: a person looks, and it can be planned again. */

@@ -4,16 +4,21 @@ import type { Log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
 import type { Wakes } from '../base/wake.ts'
 import type { InstanceId } from '../ledger/ids.ts'
-import type { PlanEntry, Unplanned } from '../ledger/ledger.ts'
+import type { Ledger, PlanEntry, Unplanned } from '../ledger/ledger.ts'
 import type { Queue } from '../queue/queue.ts'
 import { Waiting } from '../queue/waiting.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { Spool } from '../spool/spool.ts'
+import { decideAll } from './deciding.ts'
 import { heldInternal, planEntryOf } from './obligations.ts'
+import type { OpenAssociations } from './open-associations.ts'
 
 export interface PlannerDeps {
   readonly spool: Pick<Spool, 'unplanned'>
   readonly queue: Pick<Queue, 'enqueue'>
+  readonly ledger: Pick<Ledger, 'answers' | 'now'>
+  /** Is told which association brought which study. */
+  readonly associations?: Pick<OpenAssociations, 'brought'>
   /** The ledger's; the topic is `plan`. */
   readonly wakes: Pick<Wakes, 'next' | 'wake'>
   /** The ruleset in force; undefined while none has ever loaded: then nothing is decided. */
@@ -83,7 +88,7 @@ export class Planner implements Service {
         const batch = await this.#deps.spool.unplanned(BATCH, after)
         after = batch.at(-1)?.id
         if (after === undefined) break
-        const entries = this.#decide(batch, ruleset)
+        const entries = await this.#decide(batch, ruleset)
         await writing
         writing = this.#enqueue(entries)
         // It is awaited one batch later; until then its failure must not count as unheard.
@@ -98,14 +103,18 @@ export class Planner implements Service {
     return after !== undefined
   }
 
-  #decide(batch: readonly Unplanned[], ruleset: Ruleset): readonly PlanEntry[] {
-    return batch.map((instance) => {
+  async #decide(batch: readonly Unplanned[], ruleset: Ruleset): Promise<readonly PlanEntry[]> {
+    const { ledger, log, associations } = this.#deps
+    const decided = await decideAll(batch, ruleset, ledger)
+    return decided.map((one) => {
+      const { instance, kept } = one
+      associations?.brought(instance.reception.associationId, instance.identity.studyInstanceUid)
       try {
-        return planEntryOf(instance, ruleset)
+        return planEntryOf(instance, ruleset, () => one.decide(), { kept, now: ledger.now() })
       } catch (error) {
         // A rule that throws is a mistake of ours: this instance waits for a person, the others go on.
         const code = error instanceof KurirError ? error.code : 'internal'
-        this.#deps.log.error('instance-not-planned', { instance: instance.id, ruleset: ruleset.digest, code })
+        log.error('instance-not-planned', { instance: instance.id, ruleset: ruleset.digest, code })
         return heldInternal(instance, ruleset)
       }
     })

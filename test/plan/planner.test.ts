@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals'
-import { systemClock } from '../../src/base/clock.ts'
+import { instant, systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import type { InstanceId } from '../../src/ledger/ids.ts'
 import type { PlanEntry, PlanOutcome } from '../../src/ledger/ledger.ts'
@@ -47,6 +47,7 @@ async function planning(ruleset: () => Ruleset | undefined) {
   const planner = new Planner({
     spool,
     queue: { enqueue },
+    ledger,
     wakes: ledger.wakes,
     ruleset,
     clock: systemClock,
@@ -143,7 +144,7 @@ const forward = {
 
 test('a discard counts only when nothing else wants the instance', () => {
   const discards = [{ rule: null, reason: 'test images' }]
-  const known = () => null
+  const known = { ruleset: rulesetOf(TO_ARCHIVE), kept: new Map(), now: instant(0) }
   expect(obligationsOf({ ...nothing, discards }, known)).toMatchObject([{ kind: 'DISCARD', reason: 'test images' }])
   expect(obligationsOf({ ...nothing, discards, holds: discards }, known)).toMatchObject([{ kind: 'HOLD' }])
   expect(obligationsOf({ ...nothing, discards, forwards: [forward] }, known)).toMatchObject([
@@ -152,7 +153,8 @@ test('a discard counts only when nothing else wants the instance', () => {
 })
 
 test('what goes to a destination that is not there is held, not lost', () => {
-  expect(obligationsOf({ ...nothing, forwards: [forward] }, () => 'destination gone')).toMatchObject([
+  const around = { ruleset: rulesetOf(TO_ARCHIVE), kept: new Map(), now: instant(0) }
+  expect(obligationsOf({ ...nothing, forwards: [{ ...forward, destination: 'nowhere' }] }, around)).toMatchObject([
     { kind: 'DELIVER', held: 'destination gone' },
   ])
 })

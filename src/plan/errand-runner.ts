@@ -1,0 +1,103 @@
+import { backoff } from '../base/backoff.ts'
+import { type Instant, instant, ms } from '../base/clock.ts'
+import { KurirError } from '../base/failure.ts'
+import type { Log } from '../base/log.ts'
+import type { ClaimedErrand, ErrandSettlement } from '../ledger/errands.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { AttemptOutcome } from '../ledger/states.ts'
+import type { Ruleset } from '../rules/ruleset.ts'
+import type { CallOutcome, Services } from '../services/call.ts'
+import type { DueWorkOf } from './due-work.ts'
+import { retryOf } from './waits.ts'
+
+export interface ErrandRunnerDeps {
+  readonly ledger: Pick<Ledger, 'claimErrands' | 'settleErrand' | 'nextErrandAt' | 'now'>
+  readonly services: Pick<Services, 'tell'>
+  readonly ruleset: () => Ruleset
+  readonly random: () => number
+  readonly log: Log
+}
+
+const AT_ONCE = 16
+/** An errand whose runner died is run again after this. */
+const LEASE = ms(120_000)
+
+type Verdict = Pick<ErrandSettlement, 'state' | 'nextAttemptAt' | 'reason'> & {
+  readonly outcome: AttemptOutcome | null
+}
+
+/**
+ * Tells services what study moments owe them, each until it was heard. It stands in this room because it is made of the same
+ * parts as asking: the ledger's rows and `Services`; nothing of it is a delivery.
+ */
+export class ErrandRunner implements DueWorkOf {
+  readonly topic = 'errand'
+  readonly #deps: ErrandRunnerDeps
+  readonly #telling = new Set<Promise<void>>()
+
+  constructor(deps: ErrandRunnerDeps) {
+    this.#deps = deps
+  }
+
+  nextAt(): Promise<Instant | undefined> {
+    return this.#telling.size >= AT_ONCE ? Promise.resolve(undefined) : this.#deps.ledger.nextErrandAt()
+  }
+
+  async work(signal: AbortSignal): Promise<boolean> {
+    const free = AT_ONCE - this.#telling.size
+    const claimed = free > 0 ? await this.#deps.ledger.claimErrands(free, LEASE) : []
+    for (const errand of claimed) {
+      const telling: Promise<void> = this.#tell(errand, signal).finally(() => this.#telling.delete(telling))
+      this.#telling.add(telling)
+    }
+    return claimed.length > 0
+  }
+
+  async #tell(errand: ClaimedErrand, stopping: AbortSignal): Promise<void> {
+    const { ledger, services, log } = this.#deps
+    const { id, token, service, call } = errand
+    try {
+      const signal = AbortSignal.any([stopping, AbortSignal.timeout(LEASE / 2)])
+      const startedAt = ledger.now()
+      const told = await services.tell({ service, call, arguments: errand.arguments }, signal)
+      const took = ms(ledger.now() - startedAt)
+      const { outcome, ...verdict } = this.#judge(errand, told)
+      const status = told.status === null ? null : String(told.status)
+      const attempt = outcome === null ? null : { startedAt, took, outcome, status, reason: verdict.reason }
+      await ledger.settleErrand({ errand: id, token, attempt, ...verdict })
+      log.info('service-told', { service, state: told.kind, took })
+    } catch (error) {
+      // Its lease ends, and it is told again: being told twice is what `already` is for.
+      if (stopping.aborted) return
+      log.warn('errand-not-settled', { service, code: error instanceof KurirError ? error.code : 'internal' })
+    }
+  }
+
+  #judge({ service, attempts, madeAt }: ClaimedErrand, told: CallOutcome): Verdict {
+    const { ledger, random, ruleset } = this.#deps
+    switch (told.kind) {
+      case 'accepted':
+      case 'found':
+        return { outcome: 'DELIVERED', state: 'DELIVERED', nextAttemptAt: null, reason: null }
+      case 'already':
+        return { outcome: 'DELIVERED_WITH_WARNING', state: 'DELIVERED', nextAttemptAt: null, reason: 'already told' }
+      case 'missing':
+        return { outcome: 'PERMANENT', state: 'REJECTED', nextAttemptAt: null, reason: 'nothing there to tell' }
+      case 'refused':
+        return { outcome: 'PERMANENT', state: 'REJECTED', nextAttemptAt: null, reason: told.reason }
+      case 'again': {
+        const { reason } = told
+        const retry = retryOf(ruleset(), service)
+        const wait = Math.max(told.retryAfter ?? 0, backoff(retry, attempts + 1, random()))
+        const nextAttemptAt = instant(ledger.now() + wait)
+        // A service that rests was not told: that is no try, and makes nobody give up.
+        if (told.scope === 'service') return { outcome: null, state: 'PENDING', nextAttemptAt, reason }
+        const isOver = ledger.now() - madeAt >= retry.giveUpAfter
+        if (isOver) return { outcome: 'TRANSIENT', state: 'FAILED', nextAttemptAt: null, reason }
+        return { outcome: 'TRANSIENT', state: 'PENDING', nextAttemptAt, reason }
+      }
+      default:
+        return told satisfies never
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { ctInstance } from '../support/data-set.ts'
+import { HisDouble } from '../support/his-double.ts'
+import { describeWithPeers } from '../support/peers.ts'
+import { end, type KurirProcess } from '../support/processes.ts'
+import { type Archive, digestOf, inLedger, openSite, type Site, storeOnce } from '../support/site.ts'
+
+const STUDY = '2.25.700'
+const image = (n: number, accessionNumber = 'RS000123', studyInstanceUid = STUDY): Buffer =>
+  ctInstance({ instanceNumber: n, sizeBytes: 4096, studyInstanceUid, accessionNumber }).file
+
+const whenFinished = (port: number, quiet: string, more = ''): string => `version: 1
+study: { quiet: ${quiet}, longest: 1m }
+destinations:
+  archive:
+    dimse: { ae: ARCHIVE@127.0.0.1:${port} }
+    retry: { first: 50ms, longest: 200ms, give_up_after: 1h }
+rules:
+  - name: finished studies
+    on: study
+    forward: [archive]
+${more}`
+
+const SERVICES = `version: 1
+services:
+  his:
+    http: { url: "\${HIS_URL}", timeout: 2s, retry: { first: 200ms, longest: 1s, give_up_after: 2d } }
+    calls:
+      order: { get: "/orders/{accession}", found: [200], missing: [404], keep: { mrn: /data/patient/mrn } }
+      arrived: { post: "/studies", body: { accession: "{accession}" }, accept: [200, 201], already: [406, 409] }
+`
+const LOOKUP = `  - name: known orders
+    match: { AccessionNumber: { present: true } }
+    lookup: { order: { call: his.order, with: { accession: "{AccessionNumber}" }, on_missing: hold, try_for: 48h } }
+    rewrite: [{ set: { PatientID: "{order.mrn}" } }]
+    forward: [checked]
+`
+const TELL = `  - name: tell HIS
+    on: study
+    notify: [{ call: his.arrived, with: { accession: "{AccessionNumber}" } }]
+`
+
+describeWithPeers(['storescp'], 'a study moment', () => {
+  let site: Site
+  let archive: Archive
+  beforeEach(async () => {
+    site = await openSite('moment')
+    archive = await site.archive('archive')
+  })
+  afterEach(async () => {
+    await site[Symbol.asyncDispose]()
+  })
+
+  const arrived = async (count: number, at: Archive = archive): Promise<readonly string[]> => {
+    for (;;) {
+      const digests = await at.digests()
+      if (digests.length >= count) return digests
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+  const kill = async (kurir: KurirProcess): Promise<void> => {
+    await end(kurir.child, 'SIGKILL')
+  }
+
+  test('comes once for all associations that brought the study, though Kurir dies in between', async () => {
+    await site.rules(whenFinished(archive.port, '3s'))
+    const first = await site.start()
+    const files = [1, 2, 3, 4].map((n) => image(n))
+    await storeOnce(first, files.slice(0, 2))
+    await storeOnce(first, files.slice(2, 3))
+    await kill(first)
+    const second = await site.start()
+    await storeOnce(second, files.slice(3))
+    expect(await archive.digests()).toEqual([])
+    expect(await arrived(4)).toEqual(files.map(digestOf).sort())
+    expect(inLedger(site.dataDir, 'SELECT settled_by FROM study_round')).toEqual(['quiet'])
+    expect(inLedger(site.dataDir, 'SELECT count(*) FROM delivery')).toEqual([4])
+    // What comes later takes part in a round of its own.
+    await storeOnce(second, [image(5)])
+    expect(await arrived(5)).toHaveLength(5)
+    expect(inLedger(site.dataDir, 'SELECT number FROM study_round ORDER BY number')).toEqual([1, 2])
+    expect(inLedger(site.dataDir, 'SELECT count(*) FROM delivery')).toEqual([5])
+  })
+
+  test('a question is asked once for a study, waited for over a crash, and the service told when all is there', async () => {
+    await using his = await HisDouble.open()
+    const checked = await site.archive('checked')
+    const more = `  checked:\n    dimse: { ae: ARCHIVE@127.0.0.1:${checked.port} }\nrules:\n`
+    await site.rules(whenFinished(archive.port, '1s', LOOKUP + TELL).replace('rules:\n', more))
+    await site.rules(SERVICES, '10.yaml')
+    his.always('GET /orders', { kind: 'answer', status: 503 })
+    const first = await site.start({ HIS_URL: his.url })
+    await storeOnce(
+      first,
+      [1, 2, 3].map((n) => image(n)),
+    )
+    await arrived(3)
+    await his.until(1, 'GET /orders')
+    expect(await checked.digests()).toEqual([])
+    await kill(first)
+    his.orders.set('RS000123', { mrn: '00-12', name: 'SARI^DEWI', ward: 'ICU' })
+    his.always('GET /orders')
+    const asked = his.count('GET /orders')
+    await site.start({ HIS_URL: his.url })
+    expect(await arrived(3, checked)).toHaveLength(3)
+    await his.until(1, 'POST /studies')
+    expect(his.count('GET /orders') - asked).toBe(1)
+    expect(his.arrived.get('RS000123')).toBe(1)
+    expect(inLedger(site.dataDir, 'SELECT count(*) FROM delivery')).toEqual([6])
+  })
+})
