@@ -70,8 +70,15 @@ function explainFailure(command: Command, error: unknown, context: CommandContex
   throw error
 }
 
+const SENTENCE_AT = 30
+
+/** A line a command; two where what it takes is long. */
 function usage(): string[] {
-  const width = Math.max(...COMMANDS.map((command) => command.name.length + command.usage.length)) + 3
-  const lines = COMMANDS.map((command) => `  ${`${command.name} ${command.usage}`.padEnd(width)}${command.sentence}`)
+  const lines = COMMANDS.flatMap(({ name, usage: takes, sentence }) => {
+    const what = `  ${name} ${takes}`.trimEnd()
+    return what.length < SENTENCE_AT
+      ? [`${what.padEnd(SENTENCE_AT)}${sentence}`]
+      : [what, `${''.padEnd(SENTENCE_AT)}${sentence}`]
+  })
   return ['usage: kurir COMMAND', ...lines]
 }
