@@ -10,7 +10,8 @@ import { highHalfOf, pairsOf } from './encoding-table.ts'
  */
 export function encodeText(text: string, set: CharacterSet, delimiters: string): Buffer | undefined {
   if (set.kind === 'utf-8') return Buffer.from(text, 'utf-8')
-  if (set.unknownTerm !== undefined && !isPlainAscii(text)) return undefined
+  if (isPlainAscii(text) && !(set.isRomaji === true && /[\\~]/.test(text))) return Buffer.from(text, 'latin1')
+  if (set.unknownTerm !== undefined) return undefined
   const bytes = new Encoding(set, delimiters).bytesOf(text)
   // What is read back is what was to be written: a table that is not its own inverse never garbles.
   return bytes !== undefined && decodeText(bytes, set, delimiters) === text ? bytes : undefined

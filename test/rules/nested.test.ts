@@ -191,3 +191,48 @@ describe('an amendment inside a sequence', () => {
     expect(holds[0]?.reason).toMatch(/^rewrite: amendment: RequestAttributesSequence\[7\]\S* would leave a gap/)
   })
 })
+
+describe('what cannot be opened is not half converted', () => {
+  const WIDE = '{ set: { PatientName: "山" } }'
+  const IMPLICIT = '1.2.840.10008.1.2'
+  const item = (content: Buffer): Buffer => {
+    const head = Buffer.from('feff00e000000000', 'hex')
+    head.writeUInt32LE(content.length, 4)
+    return Buffer.concat([head, content])
+  }
+  const unknown = (tag: number, value: Buffer) => ({ kind: 'value', tag, vr: 'UN', value }) as const
+  const inside = (value: string, encoding: BufferEncoding = 'latin1') =>
+    item(encode([text(0x00080104, 'LO', value, encoding)], transferSyntaxOf(IMPLICIT)))
+  const LATIN = text(0x00080005, 'CS', 'ISO_IR 100')
+
+  test('UN that holds text is held, UN that holds none passes as it is', async () => {
+    const { decision } = await rewritten(WIDE, [LATIN, unknown(0x00400260, inside('Süd '))])
+    expect(decision.holds[0]?.reason).toBe(
+      'rewrite: PerformedProtocolCodeSequence came as UN of a known length, so text in it cannot be changed; a rewrite may remove it',
+    )
+    expect((await rewritten(WIDE, [LATIN, unknown(0x00400260, inside('Sud '))])).decision.holds).toEqual([])
+  })
+
+  test('private text of an implicit data set is held, private bytes pass', async () => {
+    const creator = text(0x00090010, 'LO', 'ACME')
+    const held = await rewritten(WIDE, [LATIN, creator, unknown(0x00091001, Buffer.from('Süd!', 'latin1'))], IMPLICIT)
+    expect(held.decision.holds[0]?.reason).toBe('rewrite: (0009,1001) cannot be converted to ISO_IR 192')
+    const bytes = Buffer.from('00ff0001', 'hex')
+    const passed = await rewritten(WIDE, [LATIN, creator, unknown(0x00091001, bytes)], IMPLICIT)
+    expect(passed.bytes?.includes(bytes)).toBe(true)
+  })
+
+  test('a sequence too large to keep is held', async () => {
+    const many = sequence(0x00081140, ...Array.from({ length: 30_000 }, (_, i) => [text(0x00081155, 'UI', `1.9.${i}`)]))
+    const { decision } = await rewritten(WIDE, [LATIN, many])
+    expect(decision.holds[0]?.reason).toMatch(/^rewrite: ReferencedImageSequence is too large, so text in it/)
+  })
+})
+
+test('numbers inside a sequence that is UN are little endian, whatever the data set is', async () => {
+  const uid = '1.2.840.10008.1.2.2'
+  const requests = { ...sequence(0x00400275, [text(0x00401001, 'SH', 'P1')]), isUnknown: true }
+  const { bytes } = await rewritten('{ set: { RequestAttributesSequence.Rows: "258", Rows: "258" } }', [requests], uid)
+  expect(bytes?.includes(Buffer.from('0028001055530002' + '0102', 'hex'))).toBe(true)
+  expect(bytes?.includes(Buffer.from('28001000020000000201', 'hex'))).toBe(true)
+})
