@@ -17,6 +17,8 @@ export type DataSetPiece =
   /** A UL that tells how long that bulk data is without its padding: (0042,0015). */
   | { readonly kind: 'length'; readonly uri: string; readonly tag: Tag }
 
+const MOST_IN_RUN = 4_096
+
 const SPECIFIC_CHARACTER_SET = tagOf(0x0008, 0x0005)
 const ENCAPSULATED_DOCUMENT = tagOf(0x0042, 0x0011)
 const ENCAPSULATED_DOCUMENT_LENGTH = tagOf(0x0042, 0x0015)
@@ -66,6 +68,8 @@ class DataSetWriter {
     for (const [at, element] of sorted.entries()) {
       if (element.tag === sorted[at - 1]?.tag) throw badModel('an attribute stands twice in the metadata')
       if (!this.#write(element)) return false
+      // Many small buffers take more than the bytes in them.
+      if (this.#run.length > MOST_IN_RUN) this.#flush()
     }
     return true
   }
@@ -160,35 +164,54 @@ function belongs(tag: Tag): boolean {
  */
 function withCreators(item: ModelItem): ModelItem {
   if (!item.some(({ creator, tag }) => creator !== undefined && isPrivate(tag))) return item
-  const blocks = new Map<string, number>()
+  const blocks = new PrivateBlocks()
   for (const { tag, content, creator } of item) {
     const element = tag & 0xffff
     if (!isPrivate(tag) || element < 0x10 || element > 0xff || content.kind !== 'values' || creator !== undefined)
       continue
-    blocks.set(`${tag >>> 16} ${content.values[0] ?? ''}`, element)
+    blocks.reserve(tag >>> 16, content.values[0] ?? '', element)
   }
   const placed: ModelElement[] = []
   for (const element of item) placed.push(placeOf(element, blocks, placed))
   return placed
 }
 
-function placeOf(element: ModelElement, blocks: Map<string, number>, placed: ModelElement[]): ModelElement {
+function placeOf(element: ModelElement, blocks: PrivateBlocks, placed: ModelElement[]): ModelElement {
   const { tag, creator } = element
+  if (creator === undefined || !isPrivate(tag)) return element
   const group = tag >>> 16
   const number = tag & 0xffff
-  if (creator === undefined || !isPrivate(tag)) return element
-  const key = `${group} ${creator}`
-  let block = blocks.get(key)
+  let block = blocks.of(group, creator)
   if (block === undefined) {
-    const used = new Set([...blocks].filter(([known]) => known.startsWith(`${group} `)).map(([, at]) => at))
-    const stated = number >>> 8
-    block = stated >= 0x10 && !used.has(stated) ? stated : 0x10
-    while (used.has(block)) block += 1
-    if (block > 0xff) throw badModel('a private group has no block left')
-    blocks.set(key, block)
+    block = blocks.reserveFree(group, creator, number >>> 8)
     placed.push({ tag: tagOf(group, block), vr: 'LO', content: { kind: 'values', values: [creator] } })
   }
   return { ...element, tag: tagOf(group, (block << 8) | (number & 0xff)) }
+}
+
+/** Which creator has which block of a private group, in one data set or item (PS3.5 7.8.1). */
+class PrivateBlocks {
+  readonly #groups = new Map<number, Map<string, number>>()
+
+  of(group: number, creator: string): number | undefined {
+    return this.#groups.get(group)?.get(creator)
+  }
+
+  reserve(group: number, creator: string, block: number): void {
+    const known = this.#groups.get(group) ?? new Map<string, number>()
+    known.set(creator, block)
+    this.#groups.set(group, known)
+  }
+
+  /** The wanted one where that is free, else the first that is. A group has 240. */
+  reserveFree(group: number, creator: string, wanted: number): number {
+    const used = new Set(this.#groups.get(group)?.values())
+    let block = wanted >= 0x10 && !used.has(wanted) ? wanted : 0x10
+    while (used.has(block)) block += 1
+    if (block > 0xff) throw badModel('a private group has no block left')
+    this.reserve(group, creator, block)
+    return block
+  }
 }
 
 /** The header of encapsulated pixel data and its empty offset table (PS3.5 A.4). */

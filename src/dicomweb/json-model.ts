@@ -1,7 +1,7 @@
 import { type Tag, tagOf } from '../dicom/attribute-path.ts'
 import { implicitVr } from '../dicom/dictionary.ts'
 import { isVr, type Vr } from '../dicom/vr.ts'
-import { badModel, MODEL_DEPTH, type ModelContent, type ModelElement, type ModelItem } from './model.ts'
+import { badModel, MODEL_DEPTH, ModelBudget, type ModelContent, type ModelElement, type ModelItem } from './model.ts'
 
 const TAG = /^[0-9A-Fa-f]{8}$/
 
@@ -12,7 +12,8 @@ const TAG = /^[0-9A-Fa-f]{8}$/
  */
 export function readJsonModel(text: string): readonly ModelItem[] {
   const read = parse(text)
-  return (Array.isArray(read) ? read : [read]).map((instance) => itemOf(instance, 0))
+  const budget = new ModelBudget()
+  return (Array.isArray(read) ? read : [read]).map((instance) => itemOf(instance, 0, budget))
 }
 
 function parse(text: string): unknown {
@@ -27,19 +28,21 @@ type Json = Readonly<Record<string, unknown>>
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-function itemOf(value: unknown, depth: number): ModelItem {
+function itemOf(value: unknown, depth: number, budget: ModelBudget): ModelItem {
+  budget.node()
   // An empty item may be null (PS3.18 F.2.5).
   if (value === null) return []
   if (!isObject(value)) throw badModel('an item of the metadata is no object')
   if (depth > MODEL_DEPTH) throw badModel('sequences stand too deep in one another')
-  return Object.entries(value).map(([key, attribute]) => elementOf(key, attribute, depth))
+  return Object.entries(value).map(([key, attribute]) => elementOf(key, attribute, depth, budget))
 }
 
-function elementOf(key: string, attribute: unknown, depth: number): ModelElement {
+function elementOf(key: string, attribute: unknown, depth: number, budget: ModelBudget): ModelElement {
+  budget.node()
   if (!TAG.test(key) || !isObject(attribute)) throw badModel('an attribute of the metadata has no tag of eight digits')
   const tag = tagOf(Number.parseInt(key.slice(0, 4), 16), Number.parseInt(key.slice(4), 16))
   const vr = vrOf(attribute['vr'], tag)
-  return { tag, vr, content: contentOf(attribute, vr, depth) }
+  return { tag, vr, content: contentOf(attribute, vr, depth, budget) }
 }
 
 function vrOf(stated: unknown, tag: Tag): Vr {
@@ -49,7 +52,7 @@ function vrOf(stated: unknown, tag: Tag): Vr {
   return stated
 }
 
-function contentOf(attribute: Json, vr: Vr, depth: number): ModelContent {
+function contentOf(attribute: Json, vr: Vr, depth: number, budget: ModelBudget): ModelContent {
   const { Value: values, InlineBinary: inline, BulkDataURI: uri } = attribute
   if ([values, inline, uri].filter((one) => one !== undefined).length > 1) {
     throw badModel('an attribute of the metadata has two contents')
@@ -58,7 +61,8 @@ function contentOf(attribute: Json, vr: Vr, depth: number): ModelContent {
   if (inline !== undefined) return { kind: 'bytes', bytes: base64Of(inline) }
   if (values !== undefined && !Array.isArray(values)) throw badModel('the Value of an attribute is no array')
   const list: readonly unknown[] = values ?? []
-  if (vr === 'SQ') return { kind: 'items', items: list.map((item) => itemOf(item, depth + 1)) }
+  if (vr === 'SQ') return { kind: 'items', items: list.map((item) => itemOf(item, depth + 1, budget)) }
+  budget.values(list.length)
   return { kind: 'values', values: list.map((value) => textOf(value, vr)) }
 }
 

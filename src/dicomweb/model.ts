@@ -27,5 +27,26 @@ export const MODEL_BYTES = 8 * 2 ** 20
 /** How deep sequences may stand in one another. */
 export const MODEL_DEPTH = 64
 
+// Three bytes of JSON can make an item, and two a value: what memory they take is bounded by their number, not by their bytes.
+const MOST_NODES = 250_000
+const MOST_VALUES = 2_000_000
+
+/** Counts what one metadata part holds; throws `invalid-dataset` when it is more than any instance needs. */
+export class ModelBudget {
+  #nodes = 0
+  #values = 0
+
+  /** An attribute or an item. */
+  node(): void {
+    this.#nodes += 1
+    if (this.#nodes > MOST_NODES) throw badModel('the metadata has too many attributes')
+  }
+
+  values(count: number): void {
+    this.#values += count
+    if (this.#values > MOST_VALUES) throw badModel('the metadata has too many values')
+  }
+}
+
 /** A model that says what no data set can: the instance cannot be stored. The sentence holds nothing of it. */
 export const badModel = (sentence: string): KurirError => new KurirError('invalid-dataset', 'permanent', sentence)

@@ -2,7 +2,7 @@ import { SaxesParser, type SaxesTagPlain } from 'saxes'
 import { type Tag, tagOf } from '../dicom/attribute-path.ts'
 import { implicitVr } from '../dicom/dictionary.ts'
 import { isVr, type Vr } from '../dicom/vr.ts'
-import { badModel, MODEL_DEPTH, type ModelContent, type ModelElement, type ModelItem } from './model.ts'
+import { badModel, MODEL_DEPTH, ModelBudget, type ModelContent, type ModelElement, type ModelItem } from './model.ts'
 import { XmlText } from './xml-text.ts'
 
 /**
@@ -58,6 +58,7 @@ const COMPONENTS = ['FamilyName', 'GivenName', 'MiddleName', 'NamePrefix', 'Name
 /** Puts attributes together from tags. What the model does not know is skipped with all that stands in it. */
 class ModelBuilder {
   readonly #levels: { readonly elements: ModelElement[]; open: OpenAttribute | undefined }[] = []
+  readonly #budget = new ModelBudget()
   #finished: ModelItem | undefined
   #text: string | undefined
   /** Components of the name being read, group by group. */
@@ -91,6 +92,7 @@ class ModelBuilder {
     if (level === undefined) return name === 'NativeDicomModel' && this.#finished === undefined && this.#push()
     if (open === undefined) {
       if (name !== 'DicomAttribute') return false
+      this.#budget.node()
       level.open = openAttribute(attributes)
       return true
     }
@@ -112,6 +114,7 @@ class ModelBuilder {
   }
 
   #push(): true {
+    this.#budget.node()
     if (this.#levels.length > MODEL_DEPTH) throw badModel('sequences stand too deep in one another')
     this.#levels.push({ elements: [], open: undefined })
     return true
@@ -126,10 +129,15 @@ class ModelBuilder {
       level.elements.push(elementOf(open))
       level.open = undefined
     } else if (name === 'Item' || name === 'NativeDicomModel') this.#pop()
-    else if (name === 'Value') open?.values.push(text)
+    else if (name === 'Value') this.#value(open, text)
     else if (name === 'InlineBinary' && open !== undefined) open.inline = text
-    else if (name === 'PersonName') open?.values.push(this.#personName())
+    else if (name === 'PersonName') this.#value(open, this.#personName())
     else if (COMPONENTS.includes(name)) this.#component(COMPONENTS.indexOf(name), text)
+  }
+
+  #value(open: OpenAttribute | undefined, text: string): void {
+    this.#budget.values(1)
+    open?.values.push(text)
   }
 
   #pop(): void {

@@ -20,7 +20,11 @@ export function encodeValues(values: readonly string[], vr: Vr, set: CharacterSe
   if (write === undefined) throw badModel('an attribute of a binary VR has text as its value')
   // A missing number has no form of its own; alone it is an attribute without a value.
   if (values.every((value) => value === '')) return Buffer.alloc(0)
-  return Buffer.concat(values.map(write))
+  const bytes = Buffer.alloc(values.length * write.bytes)
+  values.forEach((value, at) => {
+    write.into(bytes, at * write.bytes, value)
+  })
+  return bytes
 }
 
 function encodeTexts(values: readonly string[], vr: Vr, set: CharacterSet): Buffer | typeof NOT_IN_SET {
@@ -40,50 +44,52 @@ export function padded(bytes: Buffer, vr: Vr): Buffer {
 
 export const paddingOf = (vr: Vr): Buffer => Buffer.of(vr === 'UI' || !isText(vr) ? 0 : 0x20)
 
-type Write = (value: string) => Buffer
-
-function whole(bytes: 2 | 4 | 8, least: bigint, most: bigint): Write {
-  return (value) => {
-    const number = /^\s*[+-]?\d{1,20}\s*$/.test(value) ? BigInt(value.trim().replace(/^\+/, '')) : undefined
-    if (number === undefined || number < least || number > most) throw badModel('a number does not fit its VR')
-    const buffer = Buffer.alloc(8)
-    buffer.writeBigUInt64LE(BigInt.asUintN(64, number))
-    return buffer.subarray(0, bytes)
-  }
+interface Write {
+  readonly bytes: number
+  readonly into: (target: Buffer, at: number, value: string) => void
 }
 
-const unsigned = (bytes: 2 | 4 | 8): Write => whole(bytes, 0n, (1n << BigInt(bytes * 8)) - 1n)
-const signed = (bytes: 2 | 4 | 8): Write =>
-  whole(bytes, -(1n << BigInt(bytes * 8 - 1)), (1n << BigInt(bytes * 8 - 1)) - 1n)
+function whole(bytes: 2 | 4 | 8, isSigned: boolean): Write {
+  const bits = BigInt(bytes * 8)
+  const least = isSigned ? -(1n << (bits - 1n)) : 0n
+  const most = (1n << (isSigned ? bits - 1n : bits)) - 1n
+  const into = (target: Buffer, at: number, value: string): void => {
+    const number = /^\s*[+-]?\d{1,20}\s*$/.test(value) ? BigInt(value.trim().replace(/^\+/, '')) : undefined
+    if (number === undefined || number < least || number > most) throw badModel('a number does not fit its VR')
+    if (bytes === 8) target.writeBigUInt64LE(BigInt.asUintN(64, number), at)
+    else target.writeUIntLE(Number(BigInt.asUintN(bytes * 8, number)), at, bytes)
+  }
+  return { bytes, into }
+}
 
 function floating(bytes: 4 | 8): Write {
-  return (value) => {
+  const into = (target: Buffer, at: number, value: string): void => {
     const text = value.trim().replace(/^([+-]?)inf(inity)?$/i, '$1Infinity')
     const number = Number(text)
     if (text === '' || (Number.isNaN(number) && !/^nan$/i.test(text))) throw badModel('a value is no number')
-    const buffer = Buffer.alloc(bytes)
-    if (bytes === 4) buffer.writeFloatLE(number)
-    else buffer.writeDoubleLE(number)
-    return buffer
+    if (bytes === 4) target.writeFloatLE(number, at)
+    else target.writeDoubleLE(number, at)
   }
+  return { bytes, into }
 }
 
-function attributeTag(value: string): Buffer {
-  const digits = value.replace(/[(),\s]/g, '')
-  if (!/^[0-9A-Fa-f]{8}$/.test(digits)) throw badModel('an attribute tag is not eight hexadecimal digits')
-  const buffer = Buffer.alloc(4)
-  buffer.writeUInt16LE(Number.parseInt(digits.slice(0, 4), 16), 0)
-  buffer.writeUInt16LE(Number.parseInt(digits.slice(4), 16), 2)
-  return buffer
+const attributeTag: Write = {
+  bytes: 4,
+  into(target, at, value) {
+    const digits = value.replace(/[(),\s]/g, '')
+    if (!/^[0-9A-Fa-f]{8}$/.test(digits)) throw badModel('an attribute tag is not eight hexadecimal digits')
+    target.writeUInt16LE(Number.parseInt(digits.slice(0, 4), 16), at)
+    target.writeUInt16LE(Number.parseInt(digits.slice(4), 16), at + 2)
+  },
 }
 
 const WRITERS: Readonly<Partial<Record<Vr, Write>>> = {
-  US: unsigned(2),
-  UL: unsigned(4),
-  UV: unsigned(8),
-  SS: signed(2),
-  SL: signed(4),
-  SV: signed(8),
+  US: whole(2, false),
+  UL: whole(4, false),
+  UV: whole(8, false),
+  SS: whole(2, true),
+  SL: whole(4, true),
+  SV: whole(8, true),
   FL: floating(4),
   FD: floating(8),
   AT: attributeTag,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { KurirError } from '../../src/base/failure.ts'
+import { tagOf } from '../../src/dicom/attribute-path.ts'
 import type { Header } from '../../src/dicom/header.ts'
 import { HeaderCollector } from '../../src/dicom/scan.ts'
 import { transferSyntaxByKeyword, transferSyntaxOf } from '../../src/dicom/transfer-syntax.ts'
@@ -232,6 +233,13 @@ const deepXml = (levels: number): string =>
   '<DicomAttribute tag="00081140" vr="SQ"><Item number="1">'.repeat(levels) + '</Item></DicomAttribute>'.repeat(levels)
 const deepJson = (levels: number): string =>
   `${'{"00081140":{"vr":"SQ","Value":['.repeat(levels)}{}${']}}'.repeat(levels)}`
+const creators = (count: number): ModelItem =>
+  Array.from({ length: count }, (_, n) => ({
+    tag: tagOf(0x0009, n & 0xff),
+    vr: 'SH',
+    creator: `C${n}`,
+    content: { kind: 'values', values: ['x'] },
+  }))
 const LAUGHS = `<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><NativeDicomModel>&b;</NativeDicomModel>`
 
 test.each<[string, () => unknown]>([
@@ -258,6 +266,10 @@ test.each<[string, () => unknown]>([
   ['Base64 that is none', () => json({ '00420011': { vr: 'OB', InlineBinary: '§' } })],
   ['a number that does not fit', () => bytesOf(json({ '00280010': { vr: 'US', Value: [65_536] } }))],
   ['a number that is none', () => bytesOf(json({ '00280010': { vr: 'US', Value: ['x'] } }))],
+  ['a million empty items', () => readJsonModel(`{"00081140":{"vr":"SQ","Value":[${'{},'.repeat(1e6)}{}]}}`)],
+  ['three million values', () => readJsonModel(`{"00280010":{"vr":"US","Value":[${'1,'.repeat(3e6)}1]}}`)],
+  ['a million empty attributes', () => xml('<DicomAttribute tag="00100010" vr="LO"/>'.repeat(300_000))],
+  ['more private creators than a group has blocks', () => bytesOf(creators(300))],
   ['an attribute twice', () => bytesOf(readJsonModel('{"0020000D":{"vr":"UI"},"0020000d":{"vr":"UI"}}')[0] ?? [])],
   ['an attribute of a command', () => bytesOf(json({ '00000100': { vr: 'US', Value: [1] } }))],
   ['umlauts in a code string', () => bytesOf(json({ '00080060': { vr: 'CS', Value: ['Ü'] } }))],
