@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { type AttributePath, formatTag, tagOf } from '../../src/dicom/attribute-path.ts'
 import { editDataSet } from '../../src/dicom/edit.ts'
@@ -6,8 +8,10 @@ import type { Header } from '../../src/dicom/header.ts'
 import { decide } from '../../src/rules/decide.ts'
 import type { PlannedForward } from '../../src/rules/decision.ts'
 import { viewOfHeader } from '../../src/rules/header-view.ts'
+import { dump, run } from '../dicom/dcmdump.ts'
 import { gather, headerOf, openFile, slicesOf } from '../dicom/slices.ts'
 import { corpusFiles, describeWithCorpus } from '../support/corpus.ts'
+import { describeWithPeers } from '../support/peers.ts'
 import { factsOf } from './instance.ts'
 import { rulesetOf } from './support.ts'
 
@@ -102,6 +106,38 @@ describeWithCorpus('new UIDs for files of the corpus', () => {
       if (uid !== undefined) expect(after.flatMap(([, values]) => values)).not.toContain(uid)
     }
     if (before.sopInstanceUid !== undefined) expect(forward.sopInstanceUid).toBe(fresh.get(before.sopInstanceUid))
+  })
+})
+
+describeWithCorpus('what a rewrite made of the corpus', () => {
+  describeWithPeers(['dcmdump'], 'is read by dcmdump', () => {
+    test('wherever the file itself was, to its end, with its record', async () => {
+      const recorded: Buffer[] = []
+      for (const { path } of FILES) {
+        const file = readFileSync(path)
+        const opened = openFile(file)
+        if (opened === undefined || dump(file) === undefined) continue
+        const decision = decide(UIDS, await factsOf(opened.dataSet, opened.transferSyntax.uid))
+        const edits = decision.forwards[0]?.edits ?? []
+        if (edits.length === 0) continue
+        const edited = await gather(editDataSet(slicesOf(opened.dataSet, 4_096), opened.transferSyntax, edits))
+        recorded.push(Buffer.concat([opened.head, edited]))
+      }
+      expect(recorded.length).toBeGreaterThan(70)
+      const folder = mkdtempSync(join(tmpdir(), 'kurir-recorded-'))
+      try {
+        const paths = recorded.map((bytes, i) => {
+          const path = join(folder, `${i}.dcm`)
+          writeFileSync(path, bytes)
+          return path
+        })
+        // It ends with an error where it cannot read one of them to its end.
+        const text = run('dcmdump', ['-q', '-M', '+P', '0400,0563', ...paths]) ?? ''
+        expect(text.match(/\(0400,0563\) LO \[Kurir\]/g)?.length).toBe(recorded.length)
+      } finally {
+        rmSync(folder, { recursive: true, force: true })
+      }
+    }, 60_000)
   })
 })
 
