@@ -39,7 +39,7 @@ const config = {
     FileChange: './ruleset-difference.ts#FileChange',
   },
   mappers: {
-    Study: views('StudyRow'),
+    Study: '../ledger/records.ts#StudyRow',
     Instance: views('InstanceRow'),
     Obligation: views('ObligationRow'),
     Delivery: views('DeliveryRow'),

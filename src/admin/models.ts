@@ -1,3 +1,4 @@
+import type { StudyRow } from '../ledger/records.ts'
 // What a resolver of each GraphQL type is given, where that is not a row of the ledger.
 
 import type { ErrandRow } from '../ledger/errands.ts'
@@ -10,7 +11,6 @@ import type {
   ObligationRow,
   Page,
   RulesetRow,
-  StudyRow,
 } from '../ledger/views.ts'
 import type { Ask } from '../rules/decision.ts'
 import type { SERVICE_STATES } from '../services/call.ts'

@@ -1,5 +1,5 @@
 import type { Instant, Milliseconds } from '../base/clock.ts'
-import type { AttemptOutcome, DeliveryState, Door, Moment } from './states.ts'
+import type { AttemptOutcome, DeliveryState, Door, Moment, StudyState } from './states.ts'
 
 /** How an instance came in. */
 export interface Reception {
@@ -103,4 +103,16 @@ export interface Actor {
 export interface MomentPolicy {
   readonly quiet: Milliseconds
   readonly longest: Milliseconds
+}
+
+/** A study as lists show it. Holds patient data. */
+export interface StudyRow {
+  readonly studyInstanceUid: string
+  readonly accessionNumber: string | null
+  readonly patientId: string | null
+  readonly patientName: string | null
+  readonly modalities: readonly string[]
+  readonly state: StudyState
+  readonly firstReceivedAt: Instant
+  readonly lastReceivedAt: Instant
 }

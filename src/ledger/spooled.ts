@@ -1,7 +1,6 @@
 import type { BlobRef } from './blob-ref.ts'
 import type { InstanceId } from './ids.ts'
-import type { InstanceIdentity } from './records.ts'
-import type { StudyRow } from './views.ts'
+import type { InstanceIdentity, StudyRow } from './records.ts'
 
 /** Where a list goes on: given out with each row, meaningless otherwise. */
 export interface SpoolPlace {

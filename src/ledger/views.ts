@@ -14,6 +14,7 @@ import type {
   RulesetFile,
   RulesetPin,
   RulesetSummary,
+  StudyRow,
 } from './records.ts'
 import type { SpooledViews } from './spooled.ts'
 import type {
@@ -39,17 +40,6 @@ export interface Page<Row> {
   readonly rows: readonly { readonly cursor: string; readonly row: Row }[]
   readonly hasNext: boolean
   readonly hasPrevious: boolean
-}
-
-export interface StudyRow {
-  readonly studyInstanceUid: string
-  readonly accessionNumber: string | null
-  readonly patientId: string | null
-  readonly patientName: string | null
-  readonly modalities: readonly string[]
-  readonly state: StudyState
-  readonly firstReceivedAt: Instant
-  readonly lastReceivedAt: Instant
 }
 
 export interface InstanceRow {

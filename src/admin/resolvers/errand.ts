@@ -1,6 +1,6 @@
 import { KurirError } from '../../base/failure.ts'
 import type { ErrandId } from '../../ledger/ids.ts'
-import type { StudyRow } from '../../ledger/views.ts'
+import type { StudyRow } from '../../ledger/records.ts'
 import type { AdminContext } from '../context.ts'
 import type { ErrandResolvers, MutationResolvers } from '../generated.ts'
 import { globalId, keyOf } from '../global-id.ts'
