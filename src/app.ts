@@ -12,6 +12,7 @@ import { GoneDestinations } from './app/gone-destinations.ts'
 import { Health } from './app/health.ts'
 import { Moments } from './app/moments.ts'
 import { BULK_FOLDER, LEDGER_FILE, NODE, SPOOL_FOLDER } from './app/names.ts'
+import { RuleCounts } from './app/rule-counts.ts'
 import { rulesetSource } from './app/ruleset-source.ts'
 import { declaredServices, serviceProblems } from './app/services.ts'
 import { shadowSource } from './app/shadow-source.ts'
@@ -122,10 +123,12 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     }),
   )
   const services = unwinding.use(declaredServices({ ruleset, clock, random, log, meter: metrics }))
-  const moments = unwinding.use(new Moments({ ledger, services, ruleset, clock, random, log }))
+  const counts = new RuleCounts(clock)
+  const counted = counts.over({ queue, ledger })
+  const moments = unwinding.use(new Moments({ ledger: counted.ledger, services, ruleset, clock, random, log }))
   const { associations } = moments
   const planner = unwinding.use(
-    new Planner({ spool, queue, ledger, wakes: ledger.wakes, ruleset, associations, clock, log }),
+    new Planner({ spool, queue: counted.queue, ledger, wakes: ledger.wakes, ruleset, associations, clock, log }),
   )
   const gone = unwinding.use(new GoneDestinations({ ledger, declared: () => new Set(declared().keys()), clock, log }))
   rules.onChange(() => {
@@ -158,7 +161,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
       {
         ledger,
         destinations: new DeclaredDestinations(declared, dispatchers),
-        rulesets: rulesetSource(rules),
+        rulesets: rulesetSource(rules, counts),
         services,
         shadows: shadowSource(inData(LEDGER_FILE), environment),
         health,

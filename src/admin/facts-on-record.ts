@@ -14,5 +14,5 @@ export async function factsOnRecord(
   if (header === undefined) return undefined
   const amendments = rows.flatMap(({ attributes }) => attributes)
   const received = { header, reception, identity, amendments }
-  return { ...factsOf(received, defaultCharset(ruleset, received)), amendments }
+  return factsOf(received, defaultCharset(ruleset, received))
 }

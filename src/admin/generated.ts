@@ -17,11 +17,11 @@ import type { FileChange } from './ruleset-difference.ts';
 import type { Instant } from '../base/clock.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { GraphQLResolveInfo, GraphQLScalarType, GraphQLScalarTypeConfig } from 'graphql';
-import type { StudyRow, Reception as ReceptionModel, RuleSummary } from '../ledger/records.ts';
-import type { InstanceRow, ObligationRow, DeliveryRow, AttemptRow, AuditRow, QueueDepth as QueueDepthRow, RulesetRow, ErrandAttemptRow } from '../ledger/views.ts';
+import type { StudyRow, Reception as ReceptionModel } from '../ledger/records.ts';
+import type { InstanceRow, ObligationRow, DeliveryRow, AttemptRow, AuditRow, QueueDepth as QueueDepthRow, RulesetRow, ErrandAttemptRow, ObligationCounts as ObligationCountsModel } from '../ledger/views.ts';
 import type { AttributeChange as AttributeChangeModel } from '../dicom/resolved-edit.ts';
 import type { RuleRef as RuleRefModel } from '../rules/decision.ts';
-import type { DestinationModel, UidModel, QuestionModel, ErrandPage, ErrandAttemptPage, ObligationPage, RulesetDifferenceModel, RulesetPage, StudyPage, InstancePage, DeliveryPage, AttemptPage, AuditPage } from './models.ts';
+import type { DestinationModel, UidModel, RuleModel, QuestionModel, ErrandPage, ErrandAttemptPage, ObligationPage, RulesetDifferenceModel, RulesetPage, StudyPage, InstancePage, DeliveryPage, AttemptPage, AuditPage } from './models.ts';
 import type { Explanation as ExplanationModel, ExplainedForward as ExplainedForwardModel } from './explanation.ts';
 import type { Step as StepModel } from '../rules/walk.ts';
 import type { ErrandRow } from '../ledger/errands.ts';
@@ -782,6 +782,21 @@ export type { ObligationKind };
 
 export type { ObligationState };
 
+/** Obligations on record by their state. */
+export type ObligationCounts = {
+  readonly __typename?: 'ObligationCounts';
+  /** Instances that no ruleset has decided yet. */
+  readonly undecided: Scalars['Int']['output'];
+  readonly pending: Scalars['Int']['output'];
+  readonly waiting: Scalars['Int']['output'];
+  readonly held: Scalars['Int']['output'];
+  readonly rejected: Scalars['Int']['output'];
+  readonly failed: Scalars['Int']['output'];
+  readonly delivered: Scalars['Int']['output'];
+  readonly discarded: Scalars['Int']['output'];
+  readonly cancelled: Scalars['Int']['output'];
+};
+
 export type InstanceConnection = {
   readonly __typename?: 'InstanceConnection';
   readonly edges: ReadonlyArray<InstanceEdge>;
@@ -832,6 +847,8 @@ export type Query = {
   readonly errands: ErrandConnection;
   /** What waits for a person, newest first. A study that is held for one reason is one row. */
   readonly holds: ObligationConnection;
+  /** How many stand where. Everything admitted is accounted for. */
+  readonly obligationCounts: ObligationCounts;
   readonly destination: Maybe<Destination>;
   /** What the rules declare, and what else is still owed something. */
   readonly destinations: ReadonlyArray<Destination>;
@@ -1141,6 +1158,8 @@ export type Rule = {
   readonly line: Scalars['Int']['output'];
   readonly moment: Moment;
   readonly destinations: ReadonlyArray<Destination>;
+  /** For how many instances it asked for something in the last hour, or since Kurir started if that is less; a study that a service was told of counts once. Null for rules that are not in force. */
+  readonly matchedLastHour: Maybe<Scalars['Int']['output']>;
 };
 
 export type { Moment };
@@ -1843,6 +1862,7 @@ export type ResolversTypes = {
   Obligation: ResolverTypeWrapper<ObligationRow>;
   ObligationKind: ObligationKind;
   ObligationState: ObligationState;
+  ObligationCounts: ResolverTypeWrapper<ObligationCountsModel>;
   InstanceConnection: ResolverTypeWrapper<InstancePage>;
   InstanceEdge: ResolverTypeWrapper<Omit<InstanceEdge, 'node'> & { node: ResolversTypes['Instance'] }>;
   InstanceFilter: InstanceFilter;
@@ -1853,7 +1873,7 @@ export type ResolversTypes = {
   Mutation: ResolverTypeWrapper<Record<PropertyKey, never>>;
   Ruleset: ResolverTypeWrapper<RulesetRow>;
   RuleFile: ResolverTypeWrapper<RuleFile>;
-  Rule: ResolverTypeWrapper<RuleSummary>;
+  Rule: ResolverTypeWrapper<RuleModel>;
   Moment: Moment;
   RuleTestSummary: ResolverTypeWrapper<RuleTestSummary>;
   RuleRef: ResolverTypeWrapper<RuleRefModel>;
@@ -2002,6 +2022,7 @@ export type ResolversParentTypes = {
   TransferSyntax: UidModel;
   Reception: ReceptionModel;
   Obligation: ObligationRow;
+  ObligationCounts: ObligationCountsModel;
   InstanceConnection: InstancePage;
   InstanceEdge: Omit<InstanceEdge, 'node'> & { node: ResolversParentTypes['Instance'] };
   InstanceFilter: InstanceFilter;
@@ -2012,7 +2033,7 @@ export type ResolversParentTypes = {
   Mutation: Record<PropertyKey, never>;
   Ruleset: RulesetRow;
   RuleFile: RuleFile;
-  Rule: RuleSummary;
+  Rule: RuleModel;
   RuleTestSummary: RuleTestSummary;
   RuleRef: RuleRefModel;
   RulesetConnection: RulesetPage;
@@ -2540,6 +2561,18 @@ export type ObligationKindResolvers = EnumResolverSignature<{ DELIVER?: any, WAI
 
 export type ObligationStateResolvers = EnumResolverSignature<{ PENDING?: any, WAITING?: any, HELD?: any, REJECTED?: any, FAILED?: any, DELIVERED?: any, DISCARDED?: any, CANCELLED?: any }, ResolversTypes['ObligationState']>;
 
+export type ObligationCountsResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['ObligationCounts'] = ResolversParentTypes['ObligationCounts']> = {
+  undecided?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  pending?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  waiting?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  held?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  rejected?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  failed?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  delivered?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  discarded?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+  cancelled?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
+};
+
 export type InstanceConnectionResolvers<ContextType = AdminContext, ParentType extends ResolversParentTypes['InstanceConnection'] = ResolversParentTypes['InstanceConnection']> = {
   edges?: Resolver<ReadonlyArray<ResolversTypes['InstanceEdge']>, ParentType, ContextType>;
   nodes?: Resolver<ReadonlyArray<ResolversTypes['Instance']>, ParentType, ContextType>;
@@ -2568,6 +2601,7 @@ export type QueryResolvers<ContextType = AdminContext, ParentType extends Resolv
   deliveries?: Resolver<ResolversTypes['DeliveryConnection'], ParentType, ContextType, Partial<QueryDeliveriesArgs>>;
   errands?: Resolver<ResolversTypes['ErrandConnection'], ParentType, ContextType, Partial<QueryErrandsArgs>>;
   holds?: Resolver<ResolversTypes['ObligationConnection'], ParentType, ContextType, Partial<QueryHoldsArgs>>;
+  obligationCounts?: Resolver<ResolversTypes['ObligationCounts'], ParentType, ContextType>;
   destination?: Resolver<Maybe<ResolversTypes['Destination']>, ParentType, ContextType, RequireFields<QueryDestinationArgs, 'name'>>;
   destinations?: Resolver<ReadonlyArray<ResolversTypes['Destination']>, ParentType, ContextType>;
   services?: Resolver<ReadonlyArray<ResolversTypes['Service']>, ParentType, ContextType>;
@@ -2627,6 +2661,7 @@ export type RuleResolvers<ContextType = AdminContext, ParentType extends Resolve
   line?: Resolver<ResolversTypes['Int'], ParentType, ContextType>;
   moment?: Resolver<ResolversTypes['Moment'], ParentType, ContextType>;
   destinations?: Resolver<ReadonlyArray<ResolversTypes['Destination']>, ParentType, ContextType>;
+  matchedLastHour?: Resolver<Maybe<ResolversTypes['Int']>, ParentType, ContextType>;
 };
 
 export type MomentResolvers = EnumResolverSignature<{ INSTANCE?: any, STUDY?: any }, ResolversTypes['Moment']>;
@@ -2946,6 +2981,7 @@ export type Resolvers<ContextType = AdminContext> = {
   Obligation?: ObligationResolvers<ContextType>;
   ObligationKind?: ObligationKindResolvers;
   ObligationState?: ObligationStateResolvers;
+  ObligationCounts?: ObligationCountsResolvers<ContextType>;
   InstanceConnection?: InstanceConnectionResolvers<ContextType>;
   InstanceEdge?: InstanceEdgeResolvers<ContextType>;
   InstanceReplanResult?: InstanceReplanResultResolvers<ContextType>;

@@ -2,6 +2,7 @@ import type { StudyRow } from '../ledger/records.ts'
 // What a resolver of each GraphQL type is given, where that is not a row of the ledger.
 
 import type { ErrandRow } from '../ledger/errands.ts'
+import type { RuleSummary } from '../ledger/records.ts'
 import type {
   AttemptRow,
   AuditRow,
@@ -31,6 +32,11 @@ export type ServiceState = (typeof SERVICE_STATES)[number]
 /** A SOP class or a transfer syntax. */
 export interface UidModel {
   readonly uid: string
+}
+
+/** A rule of a ruleset. */
+export interface RuleModel extends RuleSummary {
+  readonly rulesetDigest: string
 }
 
 /** A question that the rules put, and whether its answer is there. */

@@ -11,7 +11,15 @@ import { destinationVerbs } from './resolvers/destination-verbs.ts'
 import { errand, errandVerbs } from './resolvers/errand.ts'
 import { explainedForward, explainedQuestion, explainedStep, explanation } from './resolvers/explanation.ts'
 import { holdVerbs } from './resolvers/hold-verbs.ts'
-import { amendment, instance, obligation, sopClass, study, transferSyntax } from './resolvers/instance.ts'
+import {
+  amendment,
+  instance,
+  obligation,
+  obligationCounts,
+  sopClass,
+  study,
+  transferSyntax,
+} from './resolvers/instance.ts'
 import { otherVerbs } from './resolvers/other-verbs.ts'
 import { pageFields } from './resolvers/page.ts'
 import { query } from './resolvers/query.ts'
@@ -68,6 +76,7 @@ const resolvers: Omit<Resolvers, ByTypename> = {
   SopClass: sopClass,
   TransferSyntax: transferSyntax,
   Obligation: obligation,
+  ObligationCounts: obligationCounts,
   Amendment: amendment,
   Errand: errand,
   Delivery: delivery,

@@ -49,6 +49,8 @@ export interface RulesetSource {
   inForce(): RulesetRow
   /** The same, to ask what it would decide. */
   compiled(): Ruleset
+  /** For how many instances a rule asked for something in the last hour. */
+  matchedLastHour(rule: string): number
   /** Reads the folder again, which ends a pin; what does not load changes nothing. Audited under `by`, also when refused. */
   reload(by: Actor, force: boolean): Promise<Reload>
   /** Puts an earlier ruleset in force and pins it; undefined when none of that digest was kept. */

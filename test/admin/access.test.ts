@@ -62,6 +62,7 @@ const CALLS: Readonly<Record<string, string>> = {
   instances: 'instances { nodes { id } }',
   deliveries: 'deliveries { nodes { id } }',
   errands: 'errands { nodes { id } }',
+  obligationCounts: 'obligationCounts { held }',
   holds: 'holds { nodes { id } }',
   destination: 'destination(name: "x") { id }',
   destinations: 'destinations { id }',

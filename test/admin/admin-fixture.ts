@@ -92,6 +92,8 @@ class TestRulesets implements RulesetSource {
 
   inForce = () => RULESET
 
+  matchedLastHour = (): number => 7
+
   compiled(): Ruleset {
     const loaded = loadRuleset([{ name: 'rules/00.yaml', bytes: Buffer.from(this.text) }], {})
     if (!('ruleset' in loaded)) throw new Error(loaded.problems.map(({ message }) => message).join('; '))

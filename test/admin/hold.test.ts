@@ -33,6 +33,11 @@ async function heldInstance() {
 
 test('what waits for a person is listed with why, under which rule', async () => {
   const hold = await heldInstance()
+  const { data } = await admin.ask(
+    '{ obligationCounts { undecided pending waiting held rejected failed delivered discarded cancelled } }',
+  )
+  const none = { pending: 0, waiting: 0, rejected: 0, failed: 0, delivered: 0, discarded: 0, cancelled: 0 }
+  expect(data.obligationCounts).toEqual({ ...none, undecided: 0, held: 1 })
   await admin.ledger.admit([admission(UID, 2, { header: null, unreadable: 'header-truncated' })])
   expect(await holds()).toEqual([
     expect.objectContaining({

@@ -178,7 +178,7 @@ test('the ruleset in force and the health of the process', async () => {
   admin.health.now = { ...admin.health.now, ready: false, problems, ruleProblems: [mistake] }
   const { data } =
     await admin.ask(`{ ruleset { digest loadedAt by rolledBackBecause files tests { passed failed untestedRules }
-      rules { name file line moment destinations { name kind } } }
+      rules { name file line moment matchedLastHour destinations { name kind } } }
     health { live ready version startedAt spoolFree problems ruleProblems { file line column message } } }`)
   expect(data.ruleset).toEqual({
     digest: RULESET.digest,
@@ -193,6 +193,7 @@ test('the ruleset in force and the health of the process', async () => {
         file: '00-first.yaml',
         line: 3,
         moment: 'INSTANCE',
+        matchedLastHour: 7,
         destinations: [
           { name: 'ARCHIVE', kind: 'DIMSE' },
           { name: 'outbox', kind: 'FOLDER' },
@@ -260,7 +261,7 @@ test('every ruleset that was in force is listed, the last first; their texts are
   await keep({ ...RULESET, by: 'watcher' }, ['a\nb\n', 'c\n'])
   await keep({ ...RULESET, digest: 'd0', summary: null, by: 'ani', pin: { over: null, reason: 'too much' } }, ['a\n'])
   const query = `{ rulesets(first: 5) { edges { node { digest by rolledBackBecause files tests { passed }
-    rules { name } } } pageInfo { hasNextPage } } }`
+    rules { name matchedLastHour } } } pageInfo { hasNextPage } } }`
   const { data, errors } = await admin.ask(query, {}, 'VIEWER')
   expect(errors).toBeUndefined()
   expect(data.rulesets).toEqual({
@@ -282,7 +283,7 @@ test('every ruleset that was in force is listed, the last first; their texts are
           rolledBackBecause: null,
           files: ['rules/0.yaml', 'rules/1.yaml'],
           tests: { passed: 2 },
-          rules: [{ name: 'everything' }],
+          rules: [{ name: 'everything', matchedLastHour: 7 }],
         },
       },
     ],

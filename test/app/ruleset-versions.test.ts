@@ -76,6 +76,8 @@ test('an earlier ruleset is in force again, over a restart, until the file chang
   await store(running, 1)
   await untilSettled(running)
   expect(await deliveriesOf(running)).toEqual(['first DELIVERED null'])
+  const { ruleset } = await running.ask<{ ruleset: unknown }>('{ ruleset { rules { name matchedLastHour } } }')
+  expect(ruleset).toEqual({ rules: [{ name: 'to first', matchedLastHour: 1 }] })
   expect((await reload(running)).__typename).toBe('RulesetReloadSuccess')
   expect(await problemsOf(running)).toEqual([])
   const { rulesets } = await running.ask<{ rulesets: { nodes: { rules: { name: string }[] }[] } }>(

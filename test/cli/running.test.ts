@@ -1,10 +1,14 @@
 // serve, and what talks to the Kurir that it runs: status, token.
+
 import { access, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { type SiteFolders, siteFolders, startApp } from '../support/app-in-process.ts'
+import { ctInstance } from '../support/data-set.ts'
 import { ask } from '../support/graphql-client.ts'
 import { freePort } from '../support/processes.ts'
+import { storeAll } from '../support/store-all.ts'
+import { untilSettled } from '../support/until-settled.ts'
 import { type CommandLine, commandLine } from './command-line.ts'
 
 let stack: AsyncDisposableStack
@@ -86,6 +90,23 @@ test('status shows each destination with its queue, and what is wrong', async ()
     expect.stringMatching(/^Kurir \d+\.\d+\.\d+ is ready; \d+\.\d GB free for the spool$/),
     'destination  state        ready   waiting   sending      held  rejected    failed',
     'outbox       UP               0         0         0         0         0         0',
+  ])
+})
+
+test('status names what is held for a person, why, and by which rule', async () => {
+  await site.write({ '00.yaml': 'version: 1\nrules: [ { name: all, hold: a person looks } ]\n' })
+  const running = stack.use(await startApp(site))
+  await storeAll(
+    running.dicomPort,
+    () => [ctInstance({ sizeBytes: 4_096 }).file],
+    () => undefined,
+  )
+  await untilSettled(running)
+  const { code, printed } = await kurir.run('status')
+  expect(code).toBe(0)
+  expect(printed.slice(2)).toEqual([
+    'held for a person: 1',
+    expect.stringMatching(/^ {2}a person looks \(all\): [A-Za-z0-9+/=]+$/),
   ])
 })
 

@@ -6,6 +6,7 @@ import type { AdminContext } from '../context.ts'
 import type {
   AmendmentResolvers,
   InstanceResolvers,
+  ObligationCountsResolvers,
   ObligationResolvers,
   SopClassResolvers,
   StudyResolvers,
@@ -43,6 +44,17 @@ export const sopClass: SopClassResolvers = { name: ({ uid }) => sopClassName(uid
 
 export const transferSyntax: TransferSyntaxResolvers = {
   name: ({ uid }) => (transferSyntaxOf(uid).keyword === 'Unknown' ? uid : transferSyntaxOf(uid).name),
+}
+
+export const obligationCounts: ObligationCountsResolvers = {
+  pending: (counts) => counts.PENDING,
+  waiting: (counts) => counts.WAITING,
+  held: (counts) => counts.HELD,
+  rejected: (counts) => counts.REJECTED,
+  failed: (counts) => counts.FAILED,
+  delivered: (counts) => counts.DELIVERED,
+  discarded: (counts) => counts.DISCARDED,
+  cancelled: (counts) => counts.CANCELLED,
 }
 
 export const amendment: AmendmentResolvers = { why: ({ reason }) => reason }

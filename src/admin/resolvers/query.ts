@@ -17,6 +17,7 @@ export const query: QueryResolvers = {
     return { ...page, count: () => ledger.views.deliveryCount(selection, COUNT_CAP) }
   },
   errands: (_root, args, { ledger }) => ledger.views.errands(errandSelection(args.filter), readPage(args)),
+  obligationCounts: (_root, _args, { ledger }) => ledger.views.obligationCounts(),
   holds: (_root, args, { ledger }) => ledger.views.held(readPage(args)),
   destination: async (_root, { name }, context) => (await findDestination(name, context)) ?? null,
   destinations: (_root, _args, context) => allDestinations(context),

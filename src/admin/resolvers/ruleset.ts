@@ -8,13 +8,15 @@ export const ruleset: RulesetResolvers = {
   id: ({ digest }) => globalId('Ruleset', digest),
   rolledBackBecause: ({ pin }) => pin?.reason ?? null,
   texts: async ({ digest }, _args, { ledger }) => (await ledger.views.rulesetFiles(digest)) ?? null,
-  rules: ({ summary }) => summary?.rules ?? [],
+  rules: ({ digest, summary }) => (summary?.rules ?? []).map((each) => ({ ...each, rulesetDigest: digest })),
   // One that fails a test of its own never comes into force.
   tests: ({ summary }) => (summary === null ? null : { ...summary.tests, failed: 0 }),
 }
 
 export const rule: RuleResolvers = {
   destinations: ({ destinations }) => destinations.map((name) => ({ name })),
+  matchedLastHour: ({ name, rulesetDigest }, _args, { rulesets }) =>
+    rulesetDigest === rulesets.inForce().digest ? rulesets.matchedLastHour(name) : null,
 }
 
 /** Null unless both are kept. */
