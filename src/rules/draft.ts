@@ -47,6 +47,7 @@ export class Draft {
   readonly #made: Map<string, Made>
   readonly #looks: Set<Look>
   #refusal: string | undefined
+  #announced: string | undefined
 
   /** @param from what stands there already */
   constructor(facts: Facts, keys: Keys, around: Around = () => [], from?: Draft) {
@@ -58,6 +59,7 @@ export class Draft {
     this.#made = new Map(from === undefined ? [] : from.#made)
     this.#looks = new Set(from === undefined ? [] : from.#looks)
     this.#refusal = from?.refusal
+    this.#announced = from?.sopInstanceUid
     this.recordsOriginal = from?.recordsOriginal ?? false
   }
 
@@ -68,7 +70,12 @@ export class Draft {
 
   /** The SOP Instance UID under which it would leave. */
   get sopInstanceUid(): string {
-    return this.#drafted.get(SOP_INSTANCE_UID)?.values?.[0] ?? this.facts.sopInstanceUid
+    return this.#drafted.get(SOP_INSTANCE_UID)?.values?.[0] ?? this.#announced ?? this.facts.sopInstanceUid
+  }
+
+  /** Where the data set itself does not say its SOP Instance UID: what is said of it in its place. */
+  announce(sopInstanceUid: string): void {
+    this.#announced = sopInstanceUid
   }
 
   /** What must have been seen whole for the outcome to be right. */

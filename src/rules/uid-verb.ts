@@ -11,6 +11,7 @@ const STANDARD_ROOT = '1.2.840.10008.'
 
 export const isOfStandard = (uid: string): boolean => uid.startsWith(STANDARD_ROOT)
 
+const SOP_INSTANCE: AttributePath = [{ tag: tagOf(0x0008, 0x0018) }]
 const CONCEPT_NAME = tagOf(0x0040, 0xa043)
 const CODE_VALUE = tagOf(0x0008, 0x0100)
 
@@ -41,7 +42,8 @@ export function mapUids(of: readonly AttributeName[], keyName: string, draft: Dr
   const secret = draft.keys.get(keyName)
   if (secret === undefined) return `the key ${keyName} could not be read`
   const key = createSecretKey(secret)
-  const stands = standsOf(draft, familiesOf(of.flatMap((name) => name.path.slice(-1).map(({ tag }) => tag))))
+  const families = familiesOf(of.flatMap((name) => name.path.slice(-1).map(({ tag }) => tag)))
+  const stands = standsOf(draft, families)
   const mapped = new Map<string, string>()
   for (const { path, values, isMember } of stands) {
     for (const value of isMember ? values : []) {
@@ -52,6 +54,9 @@ export function mapUids(of: readonly AttributeName[], keyName: string, draft: Dr
     }
   }
   draft.lookInto('uid')
+  // A data set that does not say it still leaves under one.
+  if (families.has('SOPInstanceUID') && !draft.isPresent(uidAt(SOP_INSTANCE)))
+    draft.announce(mappedUid(draft.sopInstanceUid, key))
   for (const { path, values } of stands) {
     if (!values.some((value) => mapped.has(value))) continue
     const mappedValues = values.map((value) => mapped.get(value) ?? value)

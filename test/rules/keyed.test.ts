@@ -151,6 +151,10 @@ describe('the verb uid', () => {
     )
   })
 
+  test('of an instance whose data set does not say it goes into what is said beside it', async () => {
+    expect((await rewritten(ALL, [STUDY])).forward?.sopInstanceUid).toBe(mapped('1.2.3'))
+  })
+
   test('sees what verbs before it wrote, and verbs behind it see the new one', async () => {
     const { header } = await rewritten(
       `{ set: { FrameOfReferenceUID: 3.3 } }, ${ALL}, { set: { PatientComments: "{StudyInstanceUID}" } }`,
