@@ -66,8 +66,9 @@ export function compileFiles(files: readonly RuleFile[], { environment, readKeyF
   const destinations = readShared(roots, 'destinations', (place, name) =>
     compileDestination(name, place, environment, { lists, slots }),
   )
+  const callers = compileCallers(roots, environment)
   const ruleset: Compiled['ruleset'] = {
-    ...compileCallers(roots, environment),
+    ...callers,
     destinations,
     sources: readShared(roots, 'sources', (place, name) => compileSource(name, place, environment)),
     services: readShared(roots, 'services', (place, name) => compileService(name, place, environment, named)),
@@ -75,7 +76,7 @@ export function compileFiles(files: readonly RuleFile[], { environment, readKeyF
     study: studySection(roots, rules),
     otherwise: readOnce(roots, 'otherwise', readOtherwise) ?? UNMATCHED,
     ...compileKeys(roots, readKeyFile),
-    warnings: sortProblems(warningsOf(rules, destinations)),
+    warnings: sortProblems(warningsOf(rules, destinations, callers.callers ?? [])),
   }
   checkFailovers(roots.flatMap((root) => root.at('destinations').entries()))
   const lookups = lookupsOf(rules)

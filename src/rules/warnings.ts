@@ -1,3 +1,4 @@
+import type { Caller } from './caller.ts'
 import { requiredOf } from './condition.ts'
 import type { CompiledDestination } from './destinations.ts'
 import type { ForwardEntry } from './forward-entry.ts'
@@ -8,8 +9,16 @@ import type { RuleProblem } from './rule-problem.ts'
 export function warningsOf(
   rules: readonly Rule[],
   destinations: ReadonlyMap<string, CompiledDestination>,
+  callers: readonly Caller[],
 ): readonly RuleProblem[] {
-  return [...conflicts(rules), ...[...destinations.values()].flatMap(unfulfilled)]
+  return [...conflicts(rules), ...[...destinations.values()].flatMap(unfulfilled), ...callers.flatMap(unwatched)]
+}
+
+function unwatched({ name, file, line, expect, reportTo }: Caller): readonly RuleProblem[] {
+  const said: string[] = []
+  if (expect !== undefined) said.push(`Nothing watches yet whether ${name} sends what is expected of it.`)
+  if (reportTo !== undefined) said.push(`This version sends no storage commitment reports to ${name} yet.`)
+  return said.map((message) => ({ file, line, column: 1, message }))
 }
 
 function unfulfilled({ destination }: CompiledDestination): readonly RuleProblem[] {

@@ -57,3 +57,14 @@ test('what a destination is told may differ too', () => {
     1,
   )
 })
+
+test('what is read of a caller and not acted upon yet is said too', () => {
+  expect(
+    said(
+      'callers: { ct: { ae: CT, expect: { silent_after: 4h }, report_to: CT@10.0.0.1:104 } }\nrules: [{ name: r, forward: [a] }]',
+    ),
+  ).toEqual([
+    'Nothing watches yet whether ct sends what is expected of it.',
+    'This version sends no storage commitment reports to ct yet.',
+  ])
+})
