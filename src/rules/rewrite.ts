@@ -31,15 +31,29 @@ export const verbSchema = z.strictObject({
   suffix: templates.optional().describe('Puts text behind each value.'),
   append: templates.optional().describe('Adds one value behind those that are there.'),
   copy: z
-    .strictObject({ from: z.string(), to: z.string() })
+    .strictObject({
+      from: z.string().describe('The attribute whose values are taken, as they are at this point.'),
+      to: z.string().describe('The attribute that gets them.'),
+    })
     .optional()
     .describe('Takes the values of one attribute for another.'),
   replace: z
-    .strictObject({ in: z.string(), pattern: z.string(), with: z.string() })
+    .strictObject({
+      in: z.string().describe('The attribute.'),
+      pattern: z.string().describe('An RE2 pattern, found anywhere in a value; every place of it.'),
+      with: z.string().describe('What stands there instead: text with {NAME}, $1 for the first group.'),
+    })
     .optional()
     .describe('Replaces what an RE2 pattern finds anywhere in each value; $1 is its first group.'),
   map: z
-    .strictObject({ in: z.string(), using: z.string(), otherwise: z.string().optional() })
+    .strictObject({
+      in: z.string().describe('The attribute.'),
+      using: z.string().describe('The name of a map under maps.'),
+      otherwise: z
+        .string()
+        .optional()
+        .describe('What becomes of a value that the map does not have: keep, empty, hold, or a text.'),
+    })
     .optional()
     .describe('Looks each value up in a map; otherwise: keep (unless said), empty, hold, or a text.'),
   hash: z

@@ -50,10 +50,12 @@ const expectShape = {
 export const testSchema = z.strictObject({
   name: nameField.describe('What is expected, as a sentence.'),
   given: givenSchema,
-  expect: z.strictObject({
-    ...expectShape,
-    sends: z.record(z.string(), matchSchema).optional().describe('For a destination, a match on what leaves for it.'),
-  }),
+  expect: z
+    .strictObject({
+      ...expectShape,
+      sends: z.record(z.string(), matchSchema).optional().describe('For a destination, a match on what leaves for it.'),
+    })
+    .describe('What must come of it; what is not said may be anything.'),
 })
 const shell = z.strictObject({ name: nameField, given: z.unknown(), expect: z.unknown() })
 const expectShell = z.strictObject({ ...expectShape, sends: z.record(z.string(), z.unknown()).optional() })

@@ -17,12 +17,15 @@ test('every key of a rule file has a sentence', () => {
       if (key !== 'properties') visit(value, `${path}/${key}`)
       else if (typeof value === 'object' && value !== null) {
         for (const [name, inner] of Object.entries(value)) {
-          if (!JSON.stringify(inner).includes('"description"')) silent.push(`${path}/${name}`)
+          if (!isDescribed(inner)) silent.push(`${path}/${name}`)
           visit(inner, `${path}/${name}`)
         }
       }
     }
   }
   visit(JSON.parse(rulesJsonSchema()), '')
-  expect(silent.filter((path) => !/\/(copy|replace|map|forward)\//.test(path))).toEqual([])
+  expect(silent).toEqual([])
 })
+
+const isDescribed = (schema: unknown): boolean =>
+  typeof schema === 'object' && schema !== null && 'description' in schema && typeof schema.description === 'string'
