@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { ctInstance } from '../support/data-set.ts'
+import { ask } from '../support/graphql-client.ts'
 import { HisDouble } from '../support/his-double.ts'
 import { describeWithPeers } from '../support/peers.ts'
 import { end, type KurirProcess } from '../support/processes.ts'
 import { type Archive, digestOf, inLedger, openSite, type Site, storeOnce } from '../support/site.ts'
+import { untilSettled } from '../support/until-settled.ts'
 
 const STUDY = '2.25.700'
 const image = (n: number, accessionNumber = 'RS000123', studyInstanceUid = STUDY): Buffer =>
@@ -63,7 +65,7 @@ describeWithPeers(['storescp'], 'a study moment', () => {
   }
 
   test('comes once for all associations that brought the study, though Kurir dies in between', async () => {
-    await site.rules(whenFinished(archive.port, '3s'))
+    await site.rules(whenFinished(archive.port, '8s'))
     const first = await site.start()
     const files = [1, 2, 3, 4].map((n) => image(n))
     await storeOnce(first, files.slice(0, 2))
@@ -75,8 +77,10 @@ describeWithPeers(['storescp'], 'a study moment', () => {
     expect(await arrived(4)).toEqual(files.map(digestOf).sort())
     expect(inLedger(site.dataDir, 'SELECT settled_by FROM study_round')).toEqual(['quiet'])
     expect(inLedger(site.dataDir, 'SELECT count(*) FROM delivery')).toEqual([4])
-    // What comes later takes part in a round of its own.
+    // What comes later takes part in a round of its own; a person need not wait for it.
     await storeOnce(second, [image(5)])
+    const settle = `mutation { studySettle(input: { studyInstanceUid: "${STUDY}" }) { __typename } }`
+    expect(await ask(second, settle)).toEqual({ studySettle: { __typename: 'StudySettleSuccess' } })
     expect(await arrived(5)).toHaveLength(5)
     expect(inLedger(site.dataDir, 'SELECT number FROM study_round ORDER BY number')).toEqual([1, 2])
     expect(inLedger(site.dataDir, 'SELECT count(*) FROM delivery')).toEqual([5])
@@ -107,5 +111,27 @@ describeWithPeers(['storescp'], 'a study moment', () => {
     expect(his.count('GET /orders') - asked).toBe(1)
     expect(his.arrived.get('RS000123')).toBe(1)
     expect(inLedger(site.dataDir, 'SELECT count(*) FROM delivery')).toEqual([6])
+  })
+
+  test('new rules decide again what the old ones held, though they came while nobody ran', async () => {
+    const destination = `version: 1
+destinations:
+  archive: { dimse: { ae: ARCHIVE@127.0.0.1:${archive.port} } }
+rules:
+`
+    await site.rules(`${destination}  - { name: nothing, match: { Modality: XX }, forward: [archive] }\n`)
+    const first = await site.start()
+    const files = [1, 2].map((n) => image(n))
+    await storeOnce(first, files)
+    await untilSettled(first)
+    await kill(first)
+    expect(inLedger(site.dataDir, "SELECT reason FROM obligation WHERE state = 'HELD'")).toEqual([
+      'unmatched',
+      'unmatched',
+    ])
+    await site.rules(`${destination}  - { name: all, forward: [archive] }\n`)
+    await site.start()
+    expect(await arrived(2)).toEqual(files.map(digestOf).sort())
+    expect(inLedger(site.dataDir, "SELECT count(*) FROM obligation WHERE state = 'HELD'")).toEqual([0])
   })
 })

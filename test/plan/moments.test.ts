@@ -1,0 +1,289 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { instant, ms, systemClock } from '../../src/base/clock.ts'
+import { silentLog } from '../../src/base/log.ts'
+import type { InstanceId } from '../../src/ledger/ids.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import { decideAll } from '../../src/plan/deciding.ts'
+import { DueWork } from '../../src/plan/due-work.ts'
+import { ErrandRunner } from '../../src/plan/errand-runner.ts'
+import { planEntryOf } from '../../src/plan/obligations.ts'
+import { OpenAssociations } from '../../src/plan/open-associations.ts'
+import { Planner } from '../../src/plan/planner.ts'
+import { Questioner } from '../../src/plan/questioner.ts'
+import { StudyMoments } from '../../src/plan/study-moments.ts'
+import { loadRuleset } from '../../src/rules/load-ruleset.ts'
+import type { Ruleset } from '../../src/rules/ruleset.ts'
+import type { CallOutcome, ServiceCall } from '../../src/services/call.ts'
+import { type OpenedLedger, openLedger } from '../ledger/open-ledger.ts'
+import { fillPast } from '../support/past-ledger.ts'
+
+const SIGNAL = new AbortController().signal
+
+function rulesetOf(rules: string): Ruleset {
+  const text = `version: 1
+study: { quiet: 90s, longest: 30m }
+destinations: { archive: { dimse: { ae: "ARCHIVE@127.0.0.1:104" } }, cloud: { dimse: { ae: "CLOUD@127.0.0.1:104" } } }
+services:
+  his:
+    http: { url: "http://his.example", retry: { first: 5s, longest: 5m, give_up_after: 2d } }
+    calls:
+      order: { get: "/orders/{accession}", found: [200], missing: [404], keep: { mrn: /mrn } }
+      arrived: { post: "/studies", body: { study: "{study}" }, accept: [200], already: [409] }
+rules:
+${rules}`
+  const loaded = loadRuleset([{ name: 'rules/10.yaml', bytes: Buffer.from(text) }], {})
+  if (!('ruleset' in loaded)) throw new Error(loaded.problems.map(({ message }) => message).join('; '))
+  return loaded.ruleset
+}
+
+const LOOKUP = `  - name: archive
+    forward: [archive]
+  - name: known orders
+    lookup: { order: { call: his.order, with: { accession: "{PatientID}" }, on_missing: hold, try_for: 48h } }
+    rewrite: [{ set: { PatientID: "{order.mrn}" } }]
+    forward: [cloud]
+`
+const FINISHED = `  - { name: finished, on: study, forward: [archive] }
+  - name: tell HIS
+    on: study
+    notify: [{ call: his.arrived, with: { study: "{StudyInstanceUID}" } }]
+`
+
+/** A HIS as it behaves at this moment, counting what it is asked and told. */
+class His {
+  readonly asked: ServiceCall[] = []
+  readonly told: ServiceCall[] = []
+  outcome: CallOutcome = { kind: 'found', fields: { mrn: '00-12' }, notes: [], status: 200 }
+  heard: CallOutcome = { kind: 'accepted', status: 200 }
+
+  ask(call: ServiceCall): Promise<CallOutcome> {
+    this.asked.push(call)
+    return Promise.resolve(this.outcome)
+  }
+  tell(call: ServiceCall): Promise<CallOutcome> {
+    this.told.push(call)
+    return Promise.resolve(this.heard)
+  }
+}
+
+describe('what the planner leaves for later', () => {
+  let opened: OpenedLedger
+  let ledger: Ledger
+  const his = () => new His()
+  const stack: AsyncDisposable[] = []
+  beforeEach(async () => {
+    opened = await openLedger()
+    ledger = opened.ledger
+  })
+  afterEach(async () => {
+    for (const each of stack.splice(0).reverse()) await each[Symbol.asyncDispose]()
+    await opened[Symbol.asyncDispose]()
+  })
+
+  const parts = (ruleset: Ruleset) => ({ ledger, ruleset: () => ruleset, random: () => 0.5, log: silentLog })
+  const fill = (instances: number, perStudy: number) => fillPast(ledger, { instances, perStudy, endsAt: ledger.now() })
+  async function planAll(ruleset: Ruleset): Promise<number> {
+    const waiting = await ledger.unplanned(5_000)
+    const decided = await decideAll(waiting, ruleset, ledger)
+    const entries = decided.map((one) =>
+      planEntryOf(one.instance, ruleset, () => one.decide(), { kept: one.kept, now: ledger.now() }),
+    )
+    await ledger.plan(entries)
+    return entries.length
+  }
+  /** One step, and everything that it began. */
+  async function step(work: { work(signal: AbortSignal): Promise<boolean> }): Promise<void> {
+    await work.work(SIGNAL)
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+    // Verbs are answered in their order: when this one is, so is what was asked before.
+    await ledger.checkpoint()
+  }
+
+  test('a thousand instances of fifty studies ask fifty times, and what asks nothing waits for nothing', async () => {
+    await fill(1_000, 20)
+    const ruleset = rulesetOf(LOOKUP)
+    const service = his()
+    const questioner = new Questioner({ ...parts(ruleset), services: service })
+    await planAll(ruleset)
+    expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 1_000, WAITING: 1_000 })
+    for (let turn = 0; turn < 4; turn += 1) await step(questioner)
+    expect(await planAll(ruleset)).toBe(1_000)
+    expect(service.asked).toHaveLength(50)
+    expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 2_000, WAITING: 0, HELD: 0, undecided: 0 })
+    // What comes later asks nothing that has been answered.
+    await planAll(ruleset)
+    expect(service.asked).toHaveLength(50)
+  })
+
+  test('a service that was down for an hour is asked at once when it returns; its outage is no try', async () => {
+    await fill(10, 1)
+    const ruleset = rulesetOf(LOOKUP)
+    const service = his()
+    const questioner = new Questioner({ ...parts(ruleset), services: service })
+    const well = service.outcome
+    service.outcome = {
+      kind: 'again',
+      scope: 'service',
+      reason: 'connection-refused',
+      status: null,
+      retryAfter: ms(60_000),
+    }
+    await planAll(ruleset)
+    for (let minute = 0; minute < 60; minute += 1) {
+      await step(questioner)
+      await opened.clock.advance(60_000)
+    }
+    service.outcome = well
+    expect(await ledger.questionsDue('his')).toBeLessThanOrEqual(10)
+    await step(questioner)
+    expect(await planAll(ruleset)).toBe(10)
+    expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 20, WAITING: 0 })
+  })
+
+  test('what nobody finds is asked again with patience, held after two days, and asked anew when a person releases it', async () => {
+    await fill(1, 1)
+    const ruleset = rulesetOf(LOOKUP)
+    const service = his()
+    const questioner = new Questioner({ ...parts(ruleset), services: service })
+    service.outcome = { kind: 'missing', status: 404 }
+    await planAll(ruleset)
+    await step(questioner)
+    await planAll(ruleset)
+    expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 1, WAITING: 1, HELD: 0 })
+    for (let hour = 0; hour < 49; hour += 1) {
+      await opened.clock.advance(3_600_000)
+      await step(questioner)
+    }
+    expect(service.asked.length).toBeGreaterThan(40)
+    const [held] = (await ledger.views.held({ first: 5 })).rows.map(({ row }) => row)
+    expect(held).toMatchObject({ reason: 'order: not found' })
+    service.outcome = his().outcome
+    await ledger.holdRelease(held?.id ?? fail(), 'the order is there now', { name: 'ani' })
+    await planAll(ruleset)
+    await step(questioner)
+    await planAll(ruleset)
+    expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 2, WAITING: 0, HELD: 0 })
+  })
+
+  test('a correction is seen by the rules and leaves with the instance', async () => {
+    await fill(1, 1)
+    const ruleset = rulesetOf(`  - name: held
+    match: { not: { PatientID: 00-99 } }
+    hold: who is this
+  - name: known
+    match: { PatientID: 00-99 }
+    forward: [archive]
+`)
+    await planAll(ruleset)
+    const [held] = (await ledger.views.held({ first: 5 })).rows.map(({ row }) => row)
+    const amendment = { attributes: [{ name: 'PatientID', value: '00-99' }], changes: [], reason: 'asked the ward' }
+    await ledger.holdRelease(held?.id ?? fail(), 'corrected', { name: 'ani' }, amendment)
+    await planAll(ruleset)
+    const [delivery] = (await ledger.views.deliveries({}, { first: 5 })).rows.map(({ row }) => row)
+    expect(delivery?.changes).toMatchObject([{ keyword: 'PatientID', after: '00-99' }])
+  })
+
+  test('a study is not finished while an association that brought it is open, and quiet is counted from its end', async () => {
+    await fill(2, 2)
+    const ruleset = rulesetOf(FINISHED)
+    const [instance] = await ledger.unplanned(1)
+    const uid = instance?.identity.studyInstanceUid ?? fail()
+    const ended: string[] = []
+    const associations = new OpenAssociations((studies) => ended.push(...studies))
+    associations.opened('a1')
+    associations.opened('a2')
+    associations.brought('a1', uid)
+    associations.brought('a2', uid)
+    associations.brought('unknown', uid)
+    const moments = new StudyMoments({ ...parts(ruleset), associations })
+    await planAll(ruleset)
+    await opened.clock.advance(100_000)
+    await step(moments)
+    associations.closed('a1')
+    associations.closed('unknown')
+    expect(ended).toEqual([])
+    await opened.clock.advance(100_000)
+    await step(moments)
+    expect(await ledger.views.obligationCounts()).toMatchObject({ WAITING: 2, PENDING: 0 })
+    associations.closed('a2')
+    expect(ended).toEqual([uid])
+    await ledger.studiesStirred(ended, ruleset.study.options)
+    await opened.clock.advance(89_000)
+    expect(await ledger.dueStudies(5)).toEqual([])
+    await opened.clock.advance(2_000)
+    await step(moments)
+    expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 2, WAITING: 1 })
+  })
+
+  test('a study of three thousand is decided in parts, and the service is told when all of it is there', async () => {
+    await fill(3_000, 3_000)
+    const ruleset = rulesetOf(FINISHED)
+    const service = his()
+    const moments = new StudyMoments({ ...parts(ruleset), associations: { isOpen: () => false } })
+    const errands = new ErrandRunner({ ...parts(ruleset), services: service })
+    await planAll(ruleset)
+    await opened.clock.advance(91_000)
+    const from = performance.now()
+    await step(moments)
+    await step(moments)
+    expect(performance.now() - from).toBeLessThan(20_000)
+    expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 3_000, WAITING: 1, undecided: 0 })
+    await step(errands)
+    expect(service.told).toEqual([])
+    for (let count = 1; count > 0; ) {
+      const claims = await ledger.claim('archive', 500, 'me', ms(60_000))
+      count = claims.length
+      const attempt = { startedAt: instant(0), took: ms(1), outcome: 'DELIVERED', status: null, reason: null } as const
+      const rest = { attempt, state: 'DELIVERED', nextAttemptAt: null, reason: null, sentSha256: null } as const
+      await ledger.settle(claims.map(({ id, token }) => ({ delivery: id, token, ...rest })))
+    }
+    service.heard = { kind: 'again', scope: 'call', reason: 'timeout', status: null, retryAfter: null }
+    await step(errands)
+    await opened.clock.advance(300_000)
+    service.heard = { kind: 'already', status: 409, note: 'known' }
+    await step(errands)
+    expect(service.told).toHaveLength(2)
+    const [errand] = (await ledger.views.errands({ service: 'his' }, { first: 5 })).rows.map(({ row }) => row)
+    expect(errand).toMatchObject({ state: 'DELIVERED', attempts: 2, reason: 'already told', status: '409' })
+    expect(await ledger.views.obligationCounts()).toMatchObject({ DELIVERED: 3_001, PENDING: 0, WAITING: 0 })
+  }, 60_000)
+
+  test('what is due is done without being told, and a failure does not end it', async () => {
+    await fill(4, 2)
+    const ruleset = rulesetOf(LOOKUP)
+    const service = his()
+    const deps = { wakes: ledger.wakes, now: () => ledger.now(), clock: systemClock, log: silentLog }
+    let failures = 1
+    const questioner = new Questioner({ ...parts(ruleset), services: service })
+    const faulty = new DueWork(deps, {
+      topic: 'question',
+      nextAt: () => questioner.nextAt(),
+      work: (signal) => (failures-- > 0 ? Promise.reject(new Error('once')) : questioner.work(signal)),
+    })
+    stack.push(faulty)
+    let planned = Promise.withResolvers<void>()
+    const enqueue = async (entries: Parameters<Ledger['plan']>[0]) => {
+      const outcomes = await ledger.plan(entries)
+      const counts = await ledger.views.obligationCounts()
+      if (counts.PENDING === 8) planned.resolve()
+      return outcomes
+    }
+    const planner = new Planner({
+      ...parts(ruleset),
+      spool: { unplanned: (limit: number, after?: InstanceId) => ledger.unplanned(limit, after) },
+      queue: { enqueue },
+      wakes: ledger.wakes,
+      clock: systemClock,
+    })
+    stack.push(planner)
+    await faulty.start(SIGNAL)
+    await planner.start(SIGNAL)
+    await planned.promise
+    planned = Promise.withResolvers()
+    expect(service.asked).toHaveLength(2)
+  })
+})
+
+function fail(): never {
+  throw new Error('nothing there')
+}
