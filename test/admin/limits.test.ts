@@ -39,6 +39,16 @@ const ATTACKS: readonly (readonly [what: string, body: () => unknown, status: nu
     400,
   ],
   [
+    'pages of errands in pages of theirs',
+    () => ({ query: '{ errands(first: 200) { nodes { attempts(first: 200) { nodes { number } } } } }' }),
+    400,
+  ],
+  [
+    'a page of holds that is too large',
+    () => ({ query: '{ holds(first: 100) { nodes { instance { deliveries(first: 201) { nodes { id } } } } } }' }),
+    400,
+  ],
+  [
     'pages in pages, by variable',
     () => ({
       query: 'query ($n: Int = 1) { studies(first: $n) { nodes { instances(last: $n) { nodes { id } } } } }',
