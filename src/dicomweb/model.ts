@@ -28,7 +28,7 @@ export const MODEL_BYTES = 8 * 2 ** 20
 export const MODEL_DEPTH = 64
 
 // Three bytes of JSON can make an item, and two a value: what memory they take is bounded by their number, not by their bytes.
-const MOST_NODES = 250_000
+const MOST_NODES = 120_000
 const MOST_VALUES = 2_000_000
 
 /** Counts what one metadata part holds; throws `invalid-dataset` when it is more than any instance needs. */
