@@ -23,11 +23,13 @@ export interface MomentsDeps {
 /** What the planner leaves for later: study moments, questions, telling services, and what new rules decide again. */
 export class Moments implements Service {
   readonly associations: OpenAssociations
+  readonly #ledger: Ledger
   readonly #running: readonly Service[]
   readonly #newRules: NewRules
 
   constructor(deps: MomentsDeps) {
     const { ledger, services, ruleset, clock, log } = deps
+    this.#ledger = ledger
     this.associations = new OpenAssociations((studies) => {
       const stirred = ledger.studiesStirred(studies, ruleset().study.options)
       stirred.catch(() => log.warn('studies-not-stirred', { count: studies.length }))
@@ -46,6 +48,7 @@ export class Moments implements Service {
   }
 
   async start(signal: AbortSignal): Promise<void> {
+    await this.#ledger.callsRescued()
     for (const service of this.#running) await service.start(signal)
     this.rulesChanged()
   }

@@ -59,6 +59,11 @@ export interface QuestionVerbs {
   settleQuestion(key: string, token: ClaimToken, outcome: QuestionOutcome): Promise<'applied' | 'superseded'>
   /** Due at once: their service answers again. Resolves with how many. */
   questionsDue(service: string): Promise<number>
+  /**
+   * At start, before anybody claims: questions and errands that a process which died had in hand are due at once, not when
+   * their leases end. Only for who writes this ledger alone. Resolves with how many.
+   */
+  callsRescued(): Promise<number>
   /** Holds what has waited for its answer as long as it may, at most `limit` obligations. Resolves with how many. */
   waitsExpired(limit: number): Promise<number>
   /** When the next question or the end of a wait is due. */

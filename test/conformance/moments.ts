@@ -296,6 +296,17 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       expect(await ledger.views.instance(id)).toMatchObject({ state: 'HELD', heldReason: 'his.order: unauthorized' })
     })
 
+    test('what a process that died was asking is asked again at once', async () => {
+      await planned([waiting()])
+      const [before] = await ledger.claimQuestions(1, LEASE)
+      expect(await ledger.claimQuestions(1, LEASE)).toEqual([])
+      expect(await ledger.callsRescued()).toBe(1)
+      const [after] = await ledger.claimQuestions(1, LEASE)
+      expect([after?.key, after?.attempts]).toEqual([before?.key, 0])
+      expect(await ledger.callsRescued()).toBe(1)
+      expect(await ledger.callsRescued()).toBe(0)
+    })
+
     test('asking again forgets what the study rested on', async () => {
       const id = await planned([waiting()])
       await answer(answered(MISSING))

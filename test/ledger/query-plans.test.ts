@@ -5,6 +5,7 @@ import * as admit from '../../src/ledger/sqlite/admit-verbs.ts'
 import * as amend from '../../src/ledger/sqlite/amend-verbs.ts'
 import * as answers from '../../src/ledger/sqlite/answer-keeping.ts'
 import * as audit from '../../src/ledger/sqlite/audit-log.ts'
+import * as callRescue from '../../src/ledger/sqlite/call-rescue.ts'
 import * as claim from '../../src/ledger/sqlite/claim-verbs.ts'
 import * as anew from '../../src/ledger/sqlite/decide-anew.ts'
 import * as planning from '../../src/ledger/sqlite/delivery-planning.ts'
@@ -43,7 +44,7 @@ import { admission, forward, tried } from './sample.ts'
 
 const MODULES = { admit, audit, claim, planning, destination, state, keep, operator, plan, gone, ruleset }
 const READERS = { spooled, deliveries, instances, rulesets, readKeep, past, work, settle, time }
-const MOMENTS = { amend, anew, answers, errandMaking, errands, holds, owing, questions, rounds, studyTimer }
+const MOMENTS = { amend, anew, answers, callRescue, errandMaking, errands, holds, owing, questions, rounds, studyTimer }
 const MOMENT_READERS = { readAmendments, readErrands, readQuestions, readRounds }
 // `…_SELECT` is the beginning of a page's text, looked at below with its order.
 const STATEMENTS = Object.values({ ...MODULES, ...READERS, ...MOMENTS, ...MOMENT_READERS }).flatMap((module) =>

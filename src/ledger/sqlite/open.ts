@@ -283,6 +283,7 @@ function momentVerbs(
     claimQuestions: (limit, lease) => write('claimQuestions', limit, lease),
     settleQuestion: (key, token, outcome) => write('settleQuestion', key, token, outcome),
     questionsDue: (service) => write('questionsDue', service),
+    callsRescued: () => write('callsRescued'),
     waitsExpired: (limit) => write('waitsExpired', limit),
     nextQuestionAt: () => read('nextQuestionAt'),
     answers: (asked) => read('answers', asked, now()),

@@ -39,6 +39,7 @@ export type WriterVerbs = Verbs<
   | 'claimQuestions'
   | 'settleQuestion'
   | 'questionsDue'
+  | 'callsRescued'
   | 'waitsExpired'
   | 'studyAskAgain'
   | 'studiesStirred'

@@ -4,6 +4,7 @@ import { idsFrom } from '../../base/id.ts'
 import { admitVerbs } from './admit-verbs.ts'
 import { amendVerbs } from './amend-verbs.ts'
 import { openAuditLog } from './audit-log.ts'
+import { callRescue } from './call-rescue.ts'
 import { claimVerbs } from './claim-verbs.ts'
 import type { Connection } from './connection.ts'
 import { destinationVerbs } from './destination-verbs.ts'
@@ -128,6 +129,7 @@ function allVerbs(context: WriteContext, options: WriterOptions): WriterVerbs {
     ...amendVerbs(context),
     ...holdVerbs(context),
     ...questionVerbs(context),
+    ...callRescue(context),
     ...roundVerbs(context),
     ...errandVerbs(context),
     ...keepVerbs(context),
