@@ -1,6 +1,6 @@
 import type { BlobRef } from './blob-ref.ts'
 import type { InstanceId } from './ids.ts'
-import type { InstanceIdentity, StudyRow } from './records.ts'
+import type { InstanceIdentity } from './records.ts'
 
 /** Where a list goes on: given out with each row, meaningless otherwise. */
 export interface SpoolPlace {
@@ -20,7 +20,8 @@ export interface SpooledInstance {
 
 /** A study, with one of its instances in the spool to speak for it. */
 export interface SpooledStudy {
-  readonly study: StudyRow
+  readonly studyInstanceUid: string
+  readonly modalities: readonly string[]
   /** Undefined when nothing of it is in the spool any more. */
   readonly sample: SpooledInstance | undefined
   readonly place: SpoolPlace

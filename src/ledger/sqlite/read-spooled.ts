@@ -74,7 +74,8 @@ export function readSpooled(
       return rows.map((row) => {
         const found = sample.get(row.seq)
         const place = { at: row.at, seq: row.seq }
-        return { study: toStudy(row), sample: found === undefined ? undefined : toSpooled(found), place }
+        const { studyInstanceUid, modalities } = toStudy(row)
+        return { studyInstanceUid, modalities, sample: found === undefined ? undefined : toSpooled(found), place }
       })
     },
     spooledInstances(selection, limit, after = { at: -1, seq: -1 }) {
