@@ -55,6 +55,9 @@ export class GoneDestinations implements AsyncDisposable {
 
   async #settle(name: string, isDeclared: boolean): Promise<void> {
     const { ledger, log } = this.#deps
+    // A look costs no commit; there is hardly ever anything to do.
+    const { ready, waiting, held } = await ledger.views.queueDepth(name)
+    if ((isDeclared ? held : ready + waiting) === 0) return
     const change = isDeclared
       ? () => ledger.deliveriesReleaseGone(name, BATCH)
       : () => ledger.deliveriesHoldGone(name, BATCH)
