@@ -206,6 +206,10 @@ export async function createApp({ settings, environment, log, clock = systemCloc
       { clock, log, newId, limits: { ...INTEGRATOR_LIMITS, drain: settings.stopTimeout } },
     ),
   )
+  integrators.server.addHook('onRequest', async (request, reply) => {
+    associations.opened(request.id)
+    reply.raw.once('close', () => associations.closed(request.id))
+  })
   const callerAt = (peer: string) => httpCallerAt(ruleset().callers, peer)
   const knowsPair = (callingAe: string, calledAe: string): boolean =>
     destinationOfPair(ruleset().destinations, callingAe, calledAe, settings.aeTitles[0]) !== undefined

@@ -192,6 +192,8 @@ describe('what the planner leaves for later', () => {
     const associations = new OpenAssociations((studies) => ended.push(...studies))
     associations.opened('a1')
     associations.opened('a2')
+    // Another request under the same name.
+    associations.opened('a2')
     associations.brought('a1', uid)
     associations.brought('a2', uid)
     associations.brought('unknown', uid)
@@ -201,6 +203,7 @@ describe('what the planner leaves for later', () => {
     await step(moments)
     associations.closed('a1')
     associations.closed('unknown')
+    associations.closed('a2')
     expect(ended).toEqual([])
     await opened.clock.advance(100_000)
     await step(moments)
