@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { ensureAdminToken } from './admin/admin-token.ts'
 import { createMetrics } from './admin/metrics.ts'
 import { createAdminServer } from './admin/server.ts'
+import { addHealth } from './api/health.ts'
 import { addRetrieval } from './api/routes.ts'
 import { associationEvents } from './app/association-events.ts'
 import { deliveryParts } from './app/deliveries.ts'
@@ -225,6 +226,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
   })
   const uploads = { spool, ledger, callerAt, clock, log, meter: metrics, newId, folder: inData(BULK_FOLDER) }
   await addUploadDoor(integrators.server, uploads)
+  addHealth(integrators.server, { version, isReady: async () => (await health.report()).ready })
   await addRetrieval(integrators.server, { ledger, spool, callerAt, newId })
 
   const start = async (): Promise<OpenPorts> => {

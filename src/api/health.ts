@@ -1,0 +1,16 @@
+import type { HttpServer } from '../http/listener.ts'
+
+export interface HealthDeps {
+  readonly version: string
+  /** Whether instances are taken at this moment. @throws when that cannot be told */
+  readonly isReady: () => Promise<boolean>
+}
+
+/** `GET /health` and `GET /version`, for whoever asks, without a token: whether we work, and nothing about whom we work for. */
+export function addHealth(server: HttpServer, { version, isReady }: HealthDeps): void {
+  server.get('/health', async (_request, reply) => {
+    const ready = await isReady().catch(() => false)
+    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ok' : 'unavailable' })
+  })
+  server.get('/version', (_request, reply) => reply.send({ name: 'kurir', version }))
+}
