@@ -61,9 +61,9 @@ class Deciding implements Decided {
 
   /** The keys of questions that nobody has looked up yet; none when deciding throws, or a request says where it goes. */
   wants(): readonly string[] {
-    if (instructed(this.instance, this.#ruleset) !== undefined) return []
     this.#made ??= this.#make()
     if ('error' in this.#made || this.#made.decision.asks.length === 0) return []
+    if (instructed(this.instance, this.#ruleset, () => this.#theFacts()) !== undefined) return []
     const keys = new Set(this.#made.decision.asks.map(({ key }) => key))
     return [...keys].filter((key) => !this.#looked.has(key))
   }
@@ -75,10 +75,14 @@ class Deciding implements Decided {
     this.#made = undefined
   }
 
+  #theFacts(): Facts {
+    this.#facts ??= factsOf(this.instance, defaultCharset(this.#ruleset, this.instance))
+    return this.#facts
+  }
+
   #make(): { readonly decision: Decision } | { readonly error: unknown } {
     try {
-      this.#facts ??= factsOf(this.instance, defaultCharset(this.#ruleset, this.instance))
-      const facts = this.kept.size === 0 ? this.#facts : { ...this.#facts, answers: this.kept }
+      const facts = this.kept.size === 0 ? this.#theFacts() : { ...this.#theFacts(), answers: this.kept }
       return { decision: decide(this.#ruleset, facts) }
     } catch (error) {
       return { error }

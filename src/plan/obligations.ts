@@ -58,7 +58,7 @@ export function planEntryOf(
   const { quiet, longest } = ruleset.study.options
   const moment = ruleset.study.hasRules ? { moment: { quiet, longest } } : {}
   // A request that names its destination stands in for the instance moment alone.
-  const told = instructed(instance, ruleset)
+  const told = instructed(instance, ruleset, () => factsOf(instance, defaultCharset(ruleset, instance)))
   if (told !== undefined) return { ...entry(instance, ruleset, told), ...moment }
   const decision = decideIt()
   const obligations = obligationsOf(withoutStudy(decision, instance, ruleset), { ruleset, kept, now })

@@ -183,6 +183,20 @@ describe('what the planner leaves for later', () => {
     expect(delivery?.changes).toMatchObject([{ keyword: 'PatientID', after: '00-99' }])
   })
 
+  test('a correction leaves with what a request sends, too', async () => {
+    await fill(1, 1)
+    const [came] = await ledger.unplanned(1)
+    const relayed = { door: 'STOW', callingAe: 'KURIR', calledAe: 'ARCHIVE' } as const
+    const instance = {
+      ...(came ?? fail()),
+      reception: { ...(came ?? fail()).reception, ...relayed },
+      amendments: [{ name: 'PatientID', value: '00-99' }],
+    }
+    const ruleset = rulesetOf('  - { name: all, forward: [cloud] }\n')
+    const { obligations } = planEntryOf(instance, ruleset)
+    expect(obligations).toMatchObject([{ destination: 'archive', changes: [{ keyword: 'PatientID', after: '00-99' }] }])
+  })
+
   test('a study is not finished while an association that brought it is open, and quiet is counted from its end', async () => {
     await fill(2, 2)
     const ruleset = rulesetOf(FINISHED)
