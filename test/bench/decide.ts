@@ -1,8 +1,11 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setImmediate as turn } from 'node:timers/promises'
 import { packHeader, unpackHeader } from '../../src/dicom/header-pack.ts'
 import { transferSyntaxOf } from '../../src/dicom/transfer-syntax.ts'
 import { decide } from '../../src/rules/decide.ts'
 import { decideStudyInSlices } from '../../src/rules/decide-study.ts'
 import type { Facts } from '../../src/rules/facts.ts'
+import { factsOf } from '../../src/rules/given.ts'
 import { viewOfHeader } from '../../src/rules/header-view.ts'
 import { loadRuleset } from '../../src/rules/load-ruleset.ts'
 import { formatProblem } from '../../src/rules/rule-problem.ts'
@@ -31,6 +34,38 @@ export async function benchDecide(results: Results): Promise<void> {
   results.add({ name: 'decide.us', value: median(took), unit: 'µs', target: { atMost: 50 } })
   results.add({ name: 'decide.p99_us', value: percentile(took, 0.99), unit: 'µs' })
   await benchStudy(ruleset, results)
+  await benchLongValue(results)
+}
+
+// Patterns that cost most of those that were tried: automata of many states, and as many restarts as letters.
+const NASTY = [
+  '(a|b)*a(a|b){20}',
+  '[ab]*a[ab]{80}',
+  '(^|.)*a(.|$){50}',
+  '(?:a.{1,60}b|b.{1,60}a)*c',
+  '(.*a.{50}|.*b.{40}c).*d',
+]
+
+/** How long one decision keeps the main thread when an attribute of 64 KB meets such a pattern. */
+async function benchLongValue(results: Results): Promise<void> {
+  const value = Array.from({ length: 65_534 }, (_, index) => 'ab'[(Math.imul(index, 2_654_435_761) >>> 13) & 1]).join(
+    '',
+  )
+  const facts = factsOf(new Map([['ImageComments', [value]]]))
+  if ('problems' in facts) throw new Error('facts of one attribute')
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  for (const pattern of NASTY) {
+    const rule = `{ name: r, match: { ImageComments: { matches: "${pattern}" } }, discard: never }`
+    const ruleset = loaded(`version: 1\nrules:\n  - ${rule}\n`)
+    for (let round = 0; round < 5; round++) {
+      if (round > 1) delay.enable()
+      await turn()
+      decide(ruleset, facts)
+      await turn()
+    }
+  }
+  delay.disable()
+  results.add({ name: 'decide.long_value_ms', value: delay.max / 1e6, unit: 'ms', target: { atMost: 50 } })
 }
 
 async function benchStudy(ruleset: Ruleset, results: Results): Promise<void> {
@@ -104,7 +139,11 @@ function fiftyRules(): Ruleset {
   const destinations = Array.from({ length: 7 }, (_, index) => `  d${index}: { folder: { path: ./d${index} } }`)
   const archive = '\n  - { name: archive, match: { Modality: { present: true } }, forward: [d5] }'
   const text = `version: 1\ndestinations:\n${destinations.join('\n')}\nrules:${archive}${plain.join('')}${nested.join('')}${study}\n`
-  const loaded = loadRuleset([{ name: 'rules/bench.yaml', bytes: Buffer.from(text) }], {})
-  if ('ruleset' in loaded) return loaded.ruleset
-  throw new Error(loaded.problems.map(formatProblem).join('\n'))
+  return loaded(text)
+}
+
+function loaded(text: string): Ruleset {
+  const result = loadRuleset([{ name: 'rules/bench.yaml', bytes: Buffer.from(text) }], {})
+  if ('ruleset' in result) return result.ruleset
+  throw new Error(result.problems.map(formatProblem).join('\n'))
 }
