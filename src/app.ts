@@ -39,7 +39,7 @@ import { openSqliteLedger } from './ledger/sqlite/open.ts'
 import { Planner } from './plan/planner.ts'
 import { LedgerQueue } from './queue/queue.ts'
 import { RulesInForce } from './reload.ts'
-import { httpCallerAt, judgeCaller } from './rules/caller.ts'
+import { httpCallerAt, httpChangedAt, judgeCaller } from './rules/caller.ts'
 import { destinationOfPair } from './rules/relay-pair.ts'
 import { type Environment, freeBytesLeast } from './settings/settings.ts'
 import type { Settings } from './settings/table.ts'
@@ -212,19 +212,31 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     reply.raw.once('close', () => associations.closed(request.id))
   })
   const callerAt = (peer: string) => httpCallerAt(ruleset().callers, peer)
+  const onChangedAt = (peer: string) => httpChangedAt(ruleset().callers, peer)
   const knowsPair = (callingAe: string, calledAe: string): boolean =>
     destinationOfPair(ruleset().destinations, callingAe, calledAe, settings.aeTitles[0]) !== undefined
   await addStowDoor(integrators.server, {
     spool,
     ledger,
     callerAt,
+    onChangedAt,
     clock,
     log,
     meter: metrics,
     relay: { clock, views: ledger.views, knows: ({ callingAe, calledAe }) => knowsPair(callingAe, calledAe) },
     bulkRoom: { folder: inData(BULK_FOLDER), newId, expectRoom: () => spool.expectRoom() },
   })
-  const uploads = { spool, ledger, callerAt, clock, log, meter: metrics, newId, folder: inData(BULK_FOLDER) }
+  const uploads = {
+    spool,
+    ledger,
+    callerAt,
+    onChangedAt,
+    clock,
+    log,
+    meter: metrics,
+    newId,
+    folder: inData(BULK_FOLDER),
+  }
   await addUploadDoor(integrators.server, uploads)
   addHealth(integrators.server, { version, isReady: async () => (await health.report()).ready })
   await addRetrieval(integrators.server, { ledger, spool, callerAt, newId })

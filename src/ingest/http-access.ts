@@ -13,11 +13,20 @@ export interface HttpCaller {
 /** Who calls, by request; empty for a request that `requireHttpRole` has not let in. */
 export type HttpCallers = WeakMap<HttpRequest, HttpCaller>
 
+/** How what an HTTP caller hands in is taken. */
+export interface HttpIntakeDeps extends HttpAccessDeps {
+  /** What the rules say of other bytes under a UID that is here already, from an address. Unsaid: both are kept. */
+  readonly onChangedAt?: (peer: string) => 'keep' | 'refuse'
+}
+
 export interface HttpAccessDeps {
   readonly ledger: Pick<Ledger, 'tokenGrant'>
   /** What the rules in force grant to an address without a token. */
   readonly callerAt?: (peer: string) => HttpCaller | undefined
 }
+
+/** An IPv4 caller of a port that listens on both has its own address, not the one that carries it. */
+export const peerOf = (request: HttpRequest): string => request.ip.replace(/^::ffff:(?=\d+\.)/, '')
 
 /** A hook for `onRequest`: 401 for a caller who is not known, 403 for one without the role. A wrong token is no token. */
 export function requireHttpRole({ ledger, callerAt }: HttpAccessDeps, role: Role, callers: HttpCallers) {

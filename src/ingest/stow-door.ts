@@ -10,7 +10,7 @@ import { refuse } from '../http/refusal.ts'
 import type { Announced, Arrival } from '../spool/arrival.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { AdmissionMeter } from './dimse-door.ts'
-import { type HttpAccessDeps, requireHttpRole } from './http-access.ts'
+import { type HttpIntakeDeps, peerOf, requireHttpRole } from './http-access.ts'
 import { answerOf, relayAnswerOf, type StowAnswer } from './stow-answer.ts'
 import { type BulkRoom, openBulkRoom } from './stow-bulk.ts'
 import { StowIntake } from './stow-intake.ts'
@@ -18,7 +18,7 @@ import type { StowOutcome, StowResult } from './stow-outcomes.ts'
 import { awaitRelay, type RelayDeps, type RelayPair, type RelayResult, relayPair, waitOf } from './stow-relay.ts'
 import { type UploadLimits, UploadSlots } from './upload-slots.ts'
 
-export interface StowDoorDeps extends HttpAccessDeps {
+export interface StowDoorDeps extends HttpIntakeDeps {
   readonly spool: Pick<Spool, 'begin'>
   readonly bulkRoom: BulkRoom
   readonly clock: Clock
@@ -130,14 +130,14 @@ async function relayed(
   return awaitRelay(relay, result, waitOf(request.query) ?? ms(0), gone.signal)
 }
 
-/** An IPv4 caller of a port that listens on both has its own address, not the one that carries it. */
-const peerOf = (request: HttpRequest): string => request.ip.replace(/^::ffff:(?=\d+\.)/, '')
-
-function arrivalFor({ clock }: StowDoorDeps, request: HttpRequest, { study, pair }: Addressed) {
-  const who = { callingAe: pair?.callingAe ?? null, calledAe: pair?.calledAe ?? null, peer: peerOf(request) }
+function arrivalFor({ clock, onChangedAt }: StowDoorDeps, request: HttpRequest, { study, pair }: Addressed) {
+  const peer = peerOf(request)
+  const who = { callingAe: pair?.callingAe ?? null, calledAe: pair?.calledAe ?? null, peer }
+  const onChanged = onChangedAt?.(peer) ?? 'keep'
   return (announced: Announced): Arrival => ({
     reception: { at: clock.now(), door: 'STOW', ...who, associationId: request.id },
     announced,
+    onChanged,
     ...(study === undefined ? {} : { onlyStudy: study }),
   })
 }

@@ -9,7 +9,7 @@ import { correlationOf, refuse } from '../http/refusal.ts'
 import type { Announced, Arrival } from '../spool/arrival.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { AdmissionMeter } from './dimse-door.ts'
-import { type HttpAccessDeps, requireHttpRole } from './http-access.ts'
+import { type HttpIntakeDeps, peerOf, requireHttpRole } from './http-access.ts'
 import { uploadAnswer } from './upload-door-answer.ts'
 import {
   ARCHIVE_LIMITS,
@@ -23,7 +23,7 @@ import { formBoundary, formParts } from './upload-door-form.ts'
 import { UploadIntake, type UploadOutcome } from './upload-door-intake.ts'
 import { type UploadLimits, UploadSlots } from './upload-slots.ts'
 
-export interface UploadDoorDeps extends HttpAccessDeps {
+export interface UploadDoorDeps extends HttpIntakeDeps {
   readonly spool: Pick<Spool, 'begin' | 'expectRoom'>
   readonly clock: Clock
   readonly log: Log
@@ -127,10 +127,11 @@ class Upload {
 
 const SETTERS: ReadonlySet<string> = new Set(['patientid', 'acc', 'accesionnum', 'accessionnum'])
 
-function arrivalFor({ clock }: UploadDoorDeps, request: HttpRequest): (announced: Announced) => Arrival {
-  const peer = request.ip.replace(/^::ffff:(?=\d+\.)/, '')
+function arrivalFor({ clock, onChangedAt }: UploadDoorDeps, request: HttpRequest): (announced: Announced) => Arrival {
+  const peer = peerOf(request)
+  const onChanged = onChangedAt?.(peer) ?? 'keep'
   const from = { callingAe: null, calledAe: null, peer, associationId: request.id }
-  return (announced) => ({ announced, reception: { at: clock.now(), door: 'UPLOAD', ...from } })
+  return (announced) => ({ announced, onChanged, reception: { at: clock.now(), door: 'UPLOAD', ...from } })
 }
 
 function account(

@@ -90,6 +90,16 @@ export function httpCallerAt(
   return found === undefined ? undefined : { name: found.name, roles: found.http }
 }
 
+/**
+ * What is done with other bytes under a UID that we have, handed in by HTTP from an address: what its entry with `http` says,
+ * else the first with an AE title that calls from there. HTTP has no titles, so an entry without `from` says nothing of it.
+ */
+export function httpChangedAt(callers: readonly Caller[] | undefined, peer: string): 'keep' | 'refuse' {
+  const there = callers?.filter(({ from }) => from.some((range) => isWithin(range, peer))) ?? []
+  const found = there.find(({ http }) => http.length > 0) ?? there[0]
+  return found?.onChanged ?? 'keep'
+}
+
 /** Specific Character Set's defined terms that stand alone (PS3.3 C.12.1.1.2). */
 const CHARACTER_SETS = [
   'ISO_IR 6',

@@ -252,6 +252,29 @@ describe('what a store comes to', () => {
     })
   })
 
+  test('other bytes under a UID that is here: both are kept, unless the rules refuse them from that address (0111H)', async () => {
+    const door = await open({ onChangedAt: (peer) => (peer === '127.0.0.1' ? 'refuse' : 'keep') })
+    const changed = ct(1, { patientName: 'SOMEBODY^ELSE' })
+    expect((await door.post('/studies', files(ct(1)), relatedType())).status).toBe(200)
+    expect(await digested(await door.post('/studies', files(changed, ct(1), ct(2)), relatedType()))).toEqual({
+      status: 202,
+      stored: [
+        ['2.25.314159.1.1', undefined],
+        ['2.25.314159.1.2', undefined],
+      ],
+      failed: [['2.25.314159.1.1', 0x0111]],
+      nameless: [],
+    })
+    const refused = await door.post('/studies', files(changed), relatedType())
+    expect(await digested(refused)).toMatchObject({ status: 409, failed: [['2.25.314159.1.1', 0x0111]] })
+    expect((await door.dataSets()).filter((dataSet) => dataSet.equals(changed.dataSet))).toEqual([])
+    const liberal = await open()
+    for (const instance of [ct(1), changed]) {
+      expect((await liberal.post('/studies', files(instance), relatedType())).status).toBe(200)
+    }
+    expect(await liberal.dataSets()).toEqual([ct(1).dataSet, changed.dataSet])
+  })
+
   test('a disk that fails in the middle of one instance costs that instance, and no other', async () => {
     const door = await open({}, (real) => ({
       begin: async (arrival) => {

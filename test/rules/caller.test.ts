@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { httpCallerAt, judgeCaller } from '../../src/rules/caller.ts'
+import { httpCallerAt, httpChangedAt, judgeCaller } from '../../src/rules/caller.ts'
 import { loadRuleset } from '../../src/rules/load-ruleset.ts'
 import { DESTINATIONS, fileOf, rulesetOf } from './support.ts'
 
@@ -143,6 +143,26 @@ callers:
     expect(httpCallerAt(callers, '::ffff:10.1.0.6')).toEqual({ name: 'both', roles: ['INGEST'] })
     expect(httpCallerAt(callers, '10.20.1.1')).toBeUndefined()
     expect(httpCallerAt(undefined, '127.0.0.1')).toBeUndefined()
+  })
+
+  test('are told what becomes of changed bytes by their entry for HTTP, else by whoever calls from their address', () => {
+    const declared = rulesetOf(`
+callers:
+  anywhere: { ae: "*", on_changed: refuse }
+  ct: { ae: CT_IGD, from: 10.20.0.0/16, on_changed: refuse }
+  gateway: { from: 10.20.0.9/32, http: [INGEST] }
+  app: { from: 10.1.0.5/32, http: [INGEST], on_changed: refuse }
+`).callers
+    const peers = ['10.20.0.1', '10.20.0.9', '10.1.0.5', '::ffff:10.1.0.5', '192.0.2.1', 'nonsense']
+    expect(peers.map((peer) => httpChangedAt(declared, peer))).toEqual([
+      'refuse',
+      'keep',
+      'refuse',
+      'refuse',
+      'keep',
+      'keep',
+    ])
+    expect(httpChangedAt(undefined, '127.0.0.1')).toBe('keep')
   })
 
   test('open no association without an ae of their own', () => {
