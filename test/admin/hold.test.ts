@@ -117,7 +117,10 @@ test('what is held is discarded with a reason, once', async () => {
   const input = { obligationId: hold.id, reason: 'a test picture' }
   expect(await act('holdDiscard', 'instance { state obligations { state reason } }', input)).toEqual({
     __typename: 'HoldDiscardSuccess',
-    instance: { state: 'DISCARDED', obligations: [{ state: 'DISCARDED', reason: 'a test picture' }] },
+    instance: {
+      state: 'DISCARDED',
+      obligations: [{ state: 'DISCARDED', reason: 'a test picture; held: a person looks' }],
+    },
   })
   expect(await act('holdDiscard', 'instance { id }', input)).toMatchObject({ state: 'DISCARDED' })
 })

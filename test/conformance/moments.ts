@@ -125,7 +125,8 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       expect(again).toMatchObject({ id, version: 3, amendments: AMENDMENT.attributes })
       const rows = await ledger.views.amendments(id)
       expect(rows).toEqual([{ at: ledger.now(), by: 'ani', ...AMENDMENT }])
-      expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 1, HELD: 0, undecided: 1 })
+      // Held until it is decided again: it may be held still.
+      expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 1, HELD: 1, undecided: 1 })
       // The same again: nothing new. Other content: held, as the destination may have the first.
       await plan(id, [forward('pacs'), forward('cloud')])
       expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 2, HELD: 0, undecided: 0 })
@@ -187,6 +188,44 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       expect(await ledger.views.obligationCounts()).toMatchObject({ HELD: 0, DISCARDED: 1, PENDING: 1 })
       const round = await open1()
       expect(await ledger.roundMembers(round.id, 10)).toHaveLength(1)
+    })
+
+    test('of several holds of one instance each is answered by itself, and the others stay what they were', async () => {
+      const [first, second, third] = ['A', 'B', 'C'].map((name) =>
+        hold(name, { rule: { ...RULE, name }, releasable: true }),
+      )
+      if (first === undefined || second === undefined || third === undefined) return fail('three')
+      const all = [first, second, third, forward('pacs')]
+      const id = await planned(all)
+      const rowOf = async (reason: string) => (await held()).find((row) => row.reason === reason)
+      const before = await held()
+      const without = (...reasons: string[]) => before.filter(({ reason }) => !reasons.includes(reason ?? ''))
+
+      await ledger.holdRelease((await rowOf('A'))?.id ?? fail('A'), 'fine', BY)
+      expect(await held()).toEqual(without('A'))
+      await plan(id, all)
+      expect(await held()).toEqual(without('A'))
+
+      await ledger.holdDiscard((await rowOf('B'))?.id ?? fail('B'), 'not wanted', BY)
+      expect(await held()).toEqual(without('A', 'B'))
+      await ledger.holdRelease((await rowOf('C'))?.id ?? fail('C'), 'fine', BY)
+      await plan(id, all)
+      expect(await held()).toEqual([])
+      expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 1, CANCELLED: 2, DISCARDED: 1, HELD: 0 })
+      // A person who asks for a new decision means it.
+      await ledger.instanceReplan(id, BY)
+      await plan(id, all)
+      expect((await held()).map(({ reason }) => reason)).toEqual(['B'])
+    })
+
+    test('a hold that a new decision has no word for is over, and another one is new', async () => {
+      const id = await planned([hold('A'), hold('B')])
+      const [one] = await held()
+      await ledger.instanceAmend(id, AMENDMENT, BY)
+      await plan(id, [hold(one?.reason ?? ''), hold('D')])
+      const rows = await held()
+      expect(rows.map(({ reason }) => reason).sort()).toEqual([one?.reason, 'D'].sort())
+      expect(rows.find(({ reason }) => reason === one?.reason)).toEqual(one)
     })
 
     test('a held delivery goes when released, and is cancelled when discarded', async () => {
@@ -450,6 +489,30 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       const sends = ids.map((id, n) => owes(id, forward('cloud', { outgoingUid: `2.25.9${n}` })))
       await ledger.planRound(part(again ?? fail('none'), sends))
       expect(await ledger.views.obligationCounts()).toMatchObject({ HELD: 0, PENDING: 3, CANCELLED: 3 })
+    })
+
+    test('releasing one of two reasons for which a study is held leaves the other as it was', async () => {
+      const ids = [await member(), await member(), await member()]
+      const round = await open1()
+      const [one, two] = [hold('one', { releasable: true }), hold('two', { releasable: true })]
+      const both = ids.map((id) => owes(id, one, two))
+      await ledger.planRound(part(round, both))
+      const heldNow = async () => (await ledger.views.held({ first: 5 })).rows.map(({ row }) => row)
+      const before = await heldNow()
+      const other = before.filter(({ reason }) => reason === 'two')
+      await ledger.holdRelease(before.find(({ reason }) => reason === 'one')?.id ?? fail('none'), 'fine', BY)
+      expect(await heldNow()).toEqual(other)
+      const [again] = await ledger.openRounds(1)
+      await ledger.planRound(part(again ?? fail('none'), both))
+      expect(await heldNow()).toEqual(other)
+      expect(other).toMatchObject([{ others: 2 }])
+      // Decided anew without the one a person saw first: the rest is still one thing to look at.
+      await ledger.instanceAmend(ids[0] ?? fail('none'), AMENDMENT, BY)
+      const [third] = await ledger.openRounds(1)
+      const sent = owes(ids[0] ?? fail('none'), forward('cloud'))
+      await ledger.planRound(part(third ?? fail('none'), [sent, ...both.slice(1)]))
+      expect(await heldNow()).toMatchObject([{ reason: 'two', others: 1 }])
+      expect(await ledger.views.obligationCounts()).toMatchObject({ HELD: 2, CANCELLED: 3, PENDING: 1 })
     })
 
     test('an answer decides the round again that waits for it', async () => {

@@ -5,9 +5,9 @@ import type { ObligationState } from '../states.ts'
 import { amending } from './amend-verbs.ts'
 import { answersOf } from './answer-keeping.ts'
 import { decidingAnew } from './decide-anew.ts'
+import { DISCARDED, RELEASED } from './hold-keeping.ts'
 import { instanceStates } from './instance-state.ts'
 import { operatorVerbs } from './operator-verbs.ts'
-import { RELEASED } from './owing.ts'
 import type { WriterVerbs } from './protocol.ts'
 import type { WriteContext } from './write-context.ts'
 
@@ -21,8 +21,10 @@ export const HOLD_RELEASE = `UPDATE obligation SET state = 'CANCELLED', reason =
   WHERE seq = ? AND state = 'HELD'`
 export const HOLDS_RELEASE = `UPDATE obligation SET state = 'CANCELLED', reason = '${RELEASED}' || reason
   WHERE follows = ? AND state = 'HELD'`
-export const HOLD_DISCARD = `UPDATE obligation SET state = 'DISCARDED', reason = ? WHERE seq = ? AND state = 'HELD'`
-export const HOLDS_DISCARD = `UPDATE obligation SET state = 'DISCARDED', reason = ? WHERE follows = ? AND state = 'HELD'`
+export const HOLD_DISCARD = `UPDATE obligation SET state = 'DISCARDED', reason = ? || '${DISCARDED}' || reason
+  WHERE seq = ? AND state = 'HELD'`
+export const HOLDS_DISCARD = `UPDATE obligation SET state = 'DISCARDED', reason = ? || '${DISCARDED}' || reason
+  WHERE follows = ? AND state = 'HELD'`
 export const DECIDED_BEFORE = `SELECT seq, instance, study_round AS round FROM obligation
   WHERE delivery IS NULL AND state IN ('HELD', 'WAITING') AND ruleset_digest < ? LIMIT ?`
 export const DECIDED_AFTER = `SELECT seq, instance, study_round AS round FROM obligation

@@ -18,7 +18,8 @@ export const CANCEL = `UPDATE delivery SET state = 'CANCELLED', reason = ?, next
 export const INSTANCE_TO_REPLAN = `SELECT i.seq, i.state, i.undecided, i.spooled, h.instance IS NOT NULL AS readable
   FROM instance i LEFT JOIN instance_header h ON h.instance = i.seq WHERE i.id = ?`
 export const OBLIGATIONS_FORGET = `UPDATE obligation SET state = 'CANCELLED', reason = 'asked anew'
-  WHERE instance = ? AND delivery IS NULL AND study_round IS NULL AND state IN ('HELD', 'WAITING')`
+  WHERE instance = ? AND delivery IS NULL AND study_round IS NULL
+  AND (state IN ('HELD', 'WAITING') OR (kind = 'HOLD' AND state = 'DISCARDED'))`
 export const INSTANCE_REPLAN = `UPDATE instance SET undecided = 1, version = version + 1, round = round + 1,
   duplicate_of = NULL WHERE seq = ?`
 

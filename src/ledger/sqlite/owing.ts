@@ -1,5 +1,6 @@
 import type { NewObligation } from '../ledger.ts'
 import { type AnswersOfStudies, answersOf } from './answer-keeping.ts'
+import { holdKeeping } from './hold-keeping.ts'
 import type { WriteContext } from './write-context.ts'
 
 export const OBLIGATION_INSERT = `INSERT INTO obligation
@@ -7,15 +8,9 @@ export const OBLIGATION_INSERT = `INSERT INTO obligation
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 export const QUESTION_INSERT = `INSERT OR IGNORE INTO question (key, service, call, given, asked_at, attempts, next_attempt_at)
   VALUES (?, ?, ?, ?, ?, 0, ?)`
-/** What a person released before is not asked of a person again. */
-export const RELEASED_BEFORE = `SELECT 1 FROM obligation WHERE instance = ? AND kind = 'HOLD' AND state = 'CANCELLED'
-  AND reason = ? AND study_round IS ? AND rule ->> '$.name' = ? LIMIT 1`
 /** What else of the same round a person looks at as one with this. */
 export const ROUND_LEAD = `SELECT seq FROM obligation WHERE study_round = ? AND follows IS NULL AND state = ? AND reason IS ?
   AND question IS ? ORDER BY seq LIMIT 1`
-
-/** In front of the reason of a hold that a person released. */
-export const RELEASED = 'released: '
 
 type Owed = Exclude<NewObligation, { readonly kind: 'DELIVER' }>
 
@@ -35,8 +30,8 @@ export function owing(context: WriteContext): (by: OwedBy, owed: Owed) => Owing 
   const { db } = context
   const insert = db.prepare(OBLIGATION_INSERT)
   const question = db.prepare(QUESTION_INSERT)
-  const released = db.prepare<[number, string, number | null, string], number>(RELEASED_BEFORE).pluck()
   const leadOf = db.prepare<[number, string, string, string | null], number>(ROUND_LEAD).pluck()
+  const holds = holdKeeping(context)
   const answers: AnswersOfStudies = answersOf(context)
 
   function write(by: OwedBy, owed: Owed, state: string, until: number | null, key: string | null): void {
@@ -51,17 +46,10 @@ export function owing(context: WriteContext): (by: OwedBy, owed: Owed) => Owing 
       case 'DISCARD':
         write(by, owed, 'DISCARDED', null, null)
         return 'owed'
-      case 'HOLD': {
-        const name = owed.releasable === true ? owed.rule?.name : undefined
-        if (
-          name !== undefined &&
-          released.get(by.instance, `${RELEASED}${owed.reason}`, by.round, name) !== undefined
-        ) {
-          return 'released'
-        }
-        write(by, owed, 'HELD', null, owed.question ?? null)
+      case 'HOLD':
+        if (holds.isAnswered(by.instance, by.round, owed)) return 'released'
+        if (!holds.stays(by.instance, by.round, owed, by.digest)) write(by, owed, 'HELD', null, owed.question ?? null)
         return 'owed'
-      }
       case 'WAIT': {
         const { question: asked, until } = owed
         write(by, owed, 'WAITING', until, asked?.key ?? null)

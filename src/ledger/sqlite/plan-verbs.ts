@@ -3,6 +3,7 @@ import type { NewObligation, PlanEntry, PlanOutcome } from '../ledger.ts'
 import { answersOf } from './answer-keeping.ts'
 import { decidingAnew } from './decide-anew.ts'
 import { type DeliveryToPlan, deliveryPlanning } from './delivery-planning.ts'
+import { holdKeeping } from './hold-keeping.ts'
 import { instanceStates } from './instance-state.ts'
 import { owing } from './owing.ts'
 import type { WriterVerbs } from './protocol.ts'
@@ -49,6 +50,7 @@ export function planVerbs(context: WriteContext, duplicateWindowMs: number): Pic
   const twinOf = twins(context, duplicateWindowMs)
   const planDelivery = deliveryPlanning(context)
   const owe = owing(context)
+  const holds = holdKeeping(context)
   const anew = decidingAnew(context)
   const answers = answersOf(context)
   const timers = studyTimers(context)
@@ -59,6 +61,8 @@ export function planVerbs(context: WriteContext, duplicateWindowMs: number): Pic
     if (row === undefined || !stands(row, entry)) return { kind: 'superseded' }
     const twin = obligations.some((owed) => owed.kind === 'DELIVER') ? twinOf(row) : undefined
     planned.run(twin?.seq ?? null, row.seq)
+    // The first decision finds nothing held.
+    if (row.version > 1) holds.forgetOthers(row.seq, null, twin === undefined ? obligations : [])
     const { outcome, answered } =
       twin === undefined ? oweAll(id, row, rulesetDigest, obligations) : oweNothing(row, rulesetDigest, twin)
     refreshState(row.seq)

@@ -7,6 +7,7 @@ import { answersOf } from './answer-keeping.ts'
 import { decidingAnew } from './decide-anew.ts'
 import { deliveryPlanning } from './delivery-planning.ts'
 import { errandsOfRounds } from './errand-making.ts'
+import { holdKeeping } from './hold-keeping.ts'
 import { instanceStates } from './instance-state.ts'
 import { owing } from './owing.ts'
 import type { WriterVerbs } from './protocol.ts'
@@ -28,8 +29,8 @@ export const ROUND_TO_PLAN = `SELECT r.seq, r.study, r.number, r.version, r.stat
   FROM study_round r JOIN study s ON s.seq = r.study WHERE r.id = ?`
 export const MEMBER_TO_PLAN = `SELECT i.seq, i.study, i.sha256, i.state FROM round_member m JOIN instance i ON i.seq = m.instance
   WHERE m.round = ? AND m.instance = (SELECT seq FROM instance WHERE id = ?)`
-/** What this round made it owe before, and its waiting for the moment that came. */
-export const MEMBER_FORGET = `DELETE FROM obligation WHERE instance = ? AND delivery IS NULL AND state IN ('HELD', 'WAITING')
+/** What it waited for by this round's decision before, and its waiting for the moment that came. */
+export const MEMBER_FORGET = `DELETE FROM obligation WHERE instance = ? AND delivery IS NULL AND state = 'WAITING'
   AND (study_round = ? OR (study_round IS NULL AND kind = 'WAIT' AND question IS NULL))`
 export const MEMBER_OWES = `SELECT 1 FROM obligation WHERE instance = ? LIMIT 1`
 export const MEMBER_LOWEST = `SELECT min(round) FROM delivery WHERE instance = ? AND destination = ?`
@@ -169,6 +170,7 @@ function planningMembers(context: WriteContext): (round: ToPlan, part: RoundPart
   const lowest = db.prepare<[number, string], number | null>(MEMBER_LOWEST).pluck()
   const planDelivery = deliveryPlanning(context)
   const owe = owing(context)
+  const holds = holdKeeping(context)
   const refreshState = instanceStates(db)
   const errands = errandsOfRounds(context)
 
@@ -189,6 +191,7 @@ function planningMembers(context: WriteContext): (round: ToPlan, part: RoundPart
     // A person discarded it since the members were frozen, or it was withdrawn.
     if (member === undefined || member.state === 'DISCARDED') return false
     forget.run(member.seq, round.seq)
+    holds.forgetOthers(member.seq, round.seq, obligations)
     const by = { instance: member.seq, study: member.study, round: round.seq, digest: part.rulesetDigest }
     let answered = false
     for (const owed of obligations) {
