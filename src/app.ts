@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { ensureAdminToken } from './admin/admin-token.ts'
 import { createMetrics } from './admin/metrics.ts'
 import { createAdminServer } from './admin/server.ts'
+import { describePort } from './api/description.ts'
 import { addHealth } from './api/health.ts'
 import { addRetrieval } from './api/routes.ts'
 import { associationEvents } from './app/association-events.ts'
@@ -29,6 +30,7 @@ import type { SopClassUid } from './dicom/uid.ts'
 import type { StoreHandler } from './dimse/handler.ts'
 import { createDimseServer } from './dimse/server.ts'
 import { createListener } from './http/listener.ts'
+import { describeApi } from './http/openapi.ts'
 import { CallerGate } from './ingest/caller-gate.ts'
 import { createDimseDoor } from './ingest/dimse-door.ts'
 import { FolderDoor } from './ingest/folder-door.ts'
@@ -211,6 +213,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     associations.opened(request.id)
     reply.raw.once('close', () => associations.closed(request.id))
   })
+  await describeApi(integrators.server, describePort(version))
   const callerAt = (peer: string) => httpCallerAt(ruleset().callers, peer)
   const onChangedAt = (peer: string) => httpChangedAt(ruleset().callers, peer)
   const knowsPair = (callingAe: string, calledAe: string): boolean =>

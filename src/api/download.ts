@@ -2,8 +2,9 @@ import type { HttpReply, HttpRequest, HttpServer } from '../http/listener.ts'
 import { refuse } from '../http/refusal.ts'
 import type { SpooledInstanceSelection } from '../ledger/spooled.ts'
 import { type Readers, requireReader } from './access.ts'
+import { DOWNLOAD } from './operations.ts'
 import { spooledInstances } from './spool-walk.ts'
-import { type RetrieveDeps, selectionOf, sendFile, sendZip } from './wado-rs.ts'
+import { type RetrieveDeps, sendFile, sendZip } from './wado-rs.ts'
 
 type Asked = HttpRequest<{ Params: { readonly uid: string } }>
 
@@ -15,13 +16,14 @@ export async function addDownload(server: HttpServer, deps: RetrieveDeps): Promi
   const readers: Readers = new WeakMap()
   await server.register(async (scope) => {
     scope.addHook('onRequest', requireReader(deps, readers))
-    scope.get('/api/dicom/download/:uid', (request: Asked, reply) => download(deps, readers, request, reply))
+    scope.get('/api/dicom/download/:uid', { schema: DOWNLOAD }, (request: Asked, reply) =>
+      download(deps, readers, request, reply),
+    )
   })
 }
 
 async function download(deps: RetrieveDeps, readers: Readers, request: Asked, reply: HttpReply): Promise<HttpReply> {
   const { uid } = request.params
-  if (selectionOf({ instance: uid }) === undefined) return refuse(reply, 400, 'A UID has digits and dots.')
   const { views } = deps.ledger
   for (const selection of [{ studyInstanceUid: uid }, { sopInstanceUid: uid }, { seriesInstanceUid: uid }]) {
     const [first, another] = await views.spooledInstances(selection, 2)

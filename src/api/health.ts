@@ -1,4 +1,5 @@
 import type { HttpServer } from '../http/listener.ts'
+import { HEALTH, VERSION } from './operations.ts'
 
 export interface HealthDeps {
   readonly version: string
@@ -8,9 +9,9 @@ export interface HealthDeps {
 
 /** `GET /health` and `GET /version`, for whoever asks, without a token: whether we work, and nothing about whom we work for. */
 export function addHealth(server: HttpServer, { version, isReady }: HealthDeps): void {
-  server.get('/health', async (_request, reply) => {
+  server.get('/health', { schema: HEALTH }, async (_request, reply) => {
     const ready = await isReady().catch(() => false)
     return reply.code(ready ? 200 : 503).send({ status: ready ? 'ok' : 'unavailable' })
   })
-  server.get('/version', (_request, reply) => reply.send({ name: 'kurir', version }))
+  server.get('/version', { schema: VERSION }, (_request, reply) => reply.send({ name: 'kurir', version }))
 }

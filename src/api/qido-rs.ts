@@ -4,6 +4,7 @@ import { refuse } from '../http/refusal.ts'
 import type { HttpAccessDeps } from '../ingest/http-access.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { type Readers, requireReader } from './access.ts'
+import { searchOperation } from './operations.ts'
 import { qidoAnswer } from './qido-answer.ts'
 import { type QidoQuery, readQidoQuery } from './qido-query.ts'
 import { type QidoLevel, type QidoResult, searchSpool } from './qido-search.ts'
@@ -14,7 +15,6 @@ export interface QidoDeps extends HttpAccessDeps {
 
 type Asked = HttpRequest<{ Params: { readonly study?: string; readonly series?: string } }>
 
-const UID = /^[0-9.]{1,64}$/
 const JSON_TYPES = /application\/(?:dicom\+)?json|\*\/\*|application\/\*/
 const PATHS: readonly (readonly [path: string, level: QidoLevel])[] = [
   ['/studies', 'study'],
@@ -31,7 +31,8 @@ export async function addQidoRs(server: HttpServer, deps: QidoDeps): Promise<voi
   await server.register(async (scope) => {
     scope.addHook('onRequest', requireReader(deps, readers))
     for (const [path, level] of PATHS) {
-      scope.get(path, (request: Asked, reply) => search(deps, readers, level, request, reply))
+      const schema = searchOperation(level, path.match(/(?<=:)\w+/g) ?? [])
+      scope.get(path, { schema }, (request: Asked, reply) => search(deps, readers, level, request, reply))
     }
   })
 }
@@ -44,9 +45,6 @@ async function search(
   reply: HttpReply,
 ): Promise<HttpReply> {
   const { study, series } = request.params
-  if ([study, series].some((uid) => uid !== undefined && !UID.test(uid))) {
-    return refuse(reply, 400, 'The address holds no UID: digits and dots.')
-  }
   if (!JSON_TYPES.test(request.headers.accept ?? '*/*')) return refuse(reply, 406)
   const query = readQidoQuery(new URL(request.url, 'http://kurir').searchParams, {
     ...(study === undefined ? {} : { StudyInstanceUID: study }),

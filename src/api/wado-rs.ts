@@ -11,6 +11,7 @@ import type { Spool } from '../spool/spool.ts'
 import { acceptableOf, syntaxFor } from './accept.ts'
 import { type Readers, requireReader } from './access.ts'
 import { headerJson } from './header-json.ts'
+import { metadataOperation, retrieveOperation } from './operations.ts'
 import { part10Slices } from './part10-slices.ts'
 import { spooledInstances } from './spool-walk.ts'
 import { zipOf } from './zip.ts'
@@ -28,10 +29,13 @@ interface Uids {
 }
 type Asked = HttpRequest<{ Params: Uids; Querystring: Readonly<Record<string, string | string[]>> }>
 
-const UID = /^[0-9.]{1,64}$/
 const STUDY = '/studies/:study'
 const SERIES = `${STUDY}/series/:series`
-const INSTANCE = `${SERIES}/instances/:instance`
+const LEVELS = [
+  { path: STUDY, level: 'Study', uids: ['study'] },
+  { path: SERIES, level: 'Series', uids: ['study', 'series'] },
+  { path: `${SERIES}/instances/:instance`, level: 'Instance', uids: ['study', 'series', 'instance'] },
+] as const
 const JSON_TYPES = /application\/(?:dicom\+)?json|\*\/\*|application\/\*/
 
 /** WADO-RS over what the spool holds (PS3.18 10.4): a study, a series or an instance, or the metadata of one. */
@@ -39,16 +43,17 @@ export async function addWadoRs(server: HttpServer, deps: RetrieveDeps): Promise
   const readers: Readers = new WeakMap()
   await server.register(async (scope) => {
     scope.addHook('onRequest', requireReader(deps, readers))
-    for (const path of [STUDY, SERIES, INSTANCE]) {
-      scope.get(path, (request: Asked, reply) => retrieve(deps, readers, request, reply))
-      scope.get(`${path}/metadata`, (request: Asked, reply) => metadata(deps, readers, request, reply))
+    for (const { path, level, uids } of LEVELS) {
+      const whole = { schema: retrieveOperation(level, uids) }
+      scope.get(path, whole, (request: Asked, reply) => retrieve(deps, readers, request, reply))
+      const described = { schema: metadataOperation(level, uids) }
+      scope.get(`${path}/metadata`, described, (request: Asked, reply) => metadata(deps, readers, request, reply))
     }
   })
 }
 
-/** What an address selects; undefined where it names no UIDs. */
-export function selectionOf({ study, series, instance }: Uids): SpooledInstanceSelection | undefined {
-  if ([study, series, instance].some((uid) => uid !== undefined && !UID.test(uid))) return undefined
+/** What an address selects. */
+export function selectionOf({ study, series, instance }: Uids): SpooledInstanceSelection {
   return {
     ...(study === undefined ? {} : { studyInstanceUid: study }),
     ...(series === undefined ? {} : { seriesInstanceUid: series }),
@@ -66,7 +71,6 @@ async function* selected(deps: RetrieveDeps, selection: SpooledInstanceSelection
 
 async function retrieve(deps: RetrieveDeps, readers: Readers, request: Asked, reply: HttpReply): Promise<HttpReply> {
   const selection = selectionOf(request.params)
-  if (selection === undefined) return refuse(reply, 400, 'The address holds no UID: digits and dots.')
   const acceptable = acceptableOf(queryAccept(request) ?? request.headers.accept)
   if (acceptable === undefined) return refuse(reply, 406)
   const isGiven = ({ identity }: SpooledInstance): boolean =>
@@ -153,7 +157,6 @@ async function* multipart(
 
 async function metadata(deps: RetrieveDeps, readers: Readers, request: Asked, reply: HttpReply): Promise<HttpReply> {
   const selection = selectionOf(request.params)
-  if (selection === undefined) return refuse(reply, 400, 'The address holds no UID: digits and dots.')
   if (!JSON_TYPES.test(queryAccept(request) ?? request.headers.accept ?? '*/*')) return refuse(reply, 406)
   let there = 0
   for await (const _ of selected(deps, selection)) there += 1

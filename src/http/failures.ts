@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Log } from '../base/log.ts'
 import { whereThrown } from './incident.ts'
+import { REFUSAL } from './operation.ts'
 import { refuse } from './refusal.ts'
 
 /** Answers for an address that cannot even be decoded. */
@@ -13,13 +14,24 @@ export function answerUnreadable(reply: FastifyReply): void {
  * id under which the log says where it was thrown.
  */
 export function answerErrors(server: FastifyInstance, log: Log): void {
+  server.addSchema(REFUSAL)
   server.setNotFoundHandler((_request, reply) => refuse(reply, 404))
   server.setErrorHandler((error, request, reply) => {
     const status = statusOf(error)
-    if (status < 500) return refuse(reply, status)
+    if (status < 500) return refuse(reply, status, mistakeOf(error))
     log.error('http-request-failed', { ...whereThrown(error), correlation: request.id })
     return refuse(reply, status)
   })
+}
+
+/** What an operation says of the parameter that is not as it should be: our words, and nothing that the caller sent. */
+function mistakeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('validation' in error)) return undefined
+  const [first]: readonly unknown[] = Array.isArray(error.validation) ? error.validation : []
+  if (typeof first !== 'object' || first === null || !('parentSchema' in first)) return undefined
+  const shape = first.parentSchema
+  if (typeof shape !== 'object' || shape === null || !('description' in shape)) return undefined
+  return typeof shape.description === 'string' ? shape.description : undefined
 }
 
 function statusOf(error: unknown): number {

@@ -126,6 +126,8 @@ function createFastify(settings: ListenerSettings, limits: ListenerLimits, deps:
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
     return503OnClosing: true,
+    // So that an error knows the description of the shape that was not met.
+    ajv: { customOptions: { verbose: true } },
     routerOptions: { maxParamLength: limits.parameter },
     frameworkErrors: (_error: unknown, _request: FastifyRequest, reply: FastifyReply) => answerUnreadable(reply),
     serverFactory: (handler) => {

@@ -26,7 +26,7 @@ export interface HttpAccessDeps {
 }
 
 /** An IPv4 caller of a port that listens on both has its own address, not the one that carries it. */
-export const peerOf = (request: HttpRequest): string => request.ip.replace(/^::ffff:(?=\d+\.)/, '')
+export const peerOf = (request: Pick<HttpRequest, 'ip'>): string => request.ip.replace(/^::ffff:(?=\d+\.)/, '')
 
 /** A hook for `onRequest`: 401 for a caller who is not known, 403 for one without the role. A wrong token is no token. */
 export function requireHttpRole({ ledger, callerAt }: HttpAccessDeps, role: Role, callers: HttpCallers) {

@@ -1,4 +1,4 @@
-import { type Clock, ms } from '../base/clock.ts'
+import { type Clock, type Milliseconds, ms } from '../base/clock.ts'
 import type { FailureCode } from '../base/failure.ts'
 import type { Log } from '../base/log.ts'
 import { preferredModel } from '../dicomweb/media-type.ts'
@@ -11,11 +11,12 @@ import type { Announced, Arrival } from '../spool/arrival.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { AdmissionMeter } from './dimse-door.ts'
 import { type HttpIntakeDeps, peerOf, requireHttpRole } from './http-access.ts'
+import { RELAY, STORE_BODIES, STORE_INSTANCES, STORE_STUDY } from './operations.ts'
 import { answerOf, relayAnswerOf, type StowAnswer } from './stow-answer.ts'
 import { type BulkRoom, openBulkRoom } from './stow-bulk.ts'
 import { StowIntake } from './stow-intake.ts'
 import type { StowOutcome, StowResult } from './stow-outcomes.ts'
-import { awaitRelay, type RelayDeps, type RelayPair, type RelayResult, relayPair, waitOf } from './stow-relay.ts'
+import { awaitRelay, type RelayDeps, type RelayPair, type RelayResult, relayPair } from './stow-relay.ts'
 import { type UploadLimits, UploadSlots } from './upload-slots.ts'
 
 export interface StowDoorDeps extends HttpIntakeDeps {
@@ -34,12 +35,22 @@ export interface StowDoorDeps extends HttpIntakeDeps {
 interface Addressed {
   readonly study?: string
   readonly pair?: RelayPair
+  /** How long the answer waits for the archive. */
+  readonly wait?: Milliseconds
 }
+
+type OfStudy = HttpRequest<{ Params: { readonly study: string } }>
+type Relayed = HttpRequest<{
+  Params: { readonly scu: string; readonly scp: string }
+  Querystring: { readonly wait: number }
+}>
+/** What every one of them has. */
+type Stored = Pick<HttpRequest, 'headers' | 'ip' | 'id' | 'raw' | 'protocol' | 'host'>
 
 const UPLOADS: UploadLimits = { total: 800, perPeer: 400 }
 /** Seconds after which a caller that met a limit may come again. */
 const RETRY_AFTER = { uploads: '5', room: '60' } as const
-const STUDY = /^[0-9.]{1,64}$/
+const CONFIG = { streams: true, takes: STORE_BODIES } as const
 
 /**
  * The way in for STOW-RS: `POST /studies` and `POST /studies/{study}` (PS3.18 10.5). Every part goes to the spool as it
@@ -53,41 +64,35 @@ export async function addStowDoor(server: HttpServer, deps: StowDoorDeps): Promi
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, _body, done) => done(null))
     scope.addHook('onRequest', requireHttpRole(deps, 'INGEST', new WeakMap()))
-    const config = { streams: true }
-    scope.post('/studies', { config }, (request, reply) => store(deps, slots, request, reply, {}))
-    scope.post<{ Params: { study: string } }>('/studies/:study', { config }, (request, reply) => {
-      const { study } = request.params
-      if (!STUDY.test(study)) return refuse(reply, 400, 'The address names no study: a UID has digits and dots.')
-      return store(deps, slots, request, reply, { study })
-    })
+    scope.post('/studies', { schema: STORE_INSTANCES, config: CONFIG }, (request, reply) =>
+      store(deps, slots, request, reply, {}),
+    )
+    scope.post('/studies/:study', { schema: STORE_STUDY, config: CONFIG }, (request: OfStudy, reply) =>
+      store(deps, slots, request, reply, { study: request.params.study }),
+    )
     const { relay } = deps
     if (relay !== undefined)
-      addRelay(scope, relay, (request, reply, pair) => store(deps, slots, request, reply, { pair }))
+      addRelay(scope, relay, (request, reply, addressed) => store(deps, slots, request, reply, addressed))
   })
 }
 
-type Store = (request: HttpRequest, reply: HttpReply, pair: RelayPair) => Promise<HttpReply>
+type Store = (request: Relayed, reply: HttpReply, addressed: Addressed) => Promise<HttpReply>
 
 /** `POST /{scu}/{scp}/studies?wait=`: the same bodies, forwarded at once; the answer says what the archive answered. */
 function addRelay(scope: HttpServer, relay: RelayDeps, storeFor: Store): void {
-  scope.post<{ Params: { scu: string; scp: string } }>(
-    '/:scu/:scp/studies',
-    { config: { streams: true } },
-    (request, reply) => {
-      const pair = relayPair(request.params)
-      if (pair === undefined || !relay.knows(pair)) {
-        return refuse(reply, 404, 'No destination of the rules is called so by this caller.')
-      }
-      if (waitOf(request.query) === undefined) return refuse(reply, 400, 'wait is a number of seconds, at most 600.')
-      return storeFor(request, reply, pair)
-    },
-  )
+  scope.post('/:scu/:scp/studies', { schema: RELAY, config: CONFIG }, (request: Relayed, reply) => {
+    const pair = relayPair(request.params)
+    if (pair === undefined || !relay.knows(pair)) {
+      return refuse(reply, 404, 'No destination of the rules is called so by this caller.')
+    }
+    return storeFor(request, reply, { pair, wait: ms(Math.round(request.query.wait * 1_000)) })
+  })
 }
 
 async function store(
   deps: StowDoorDeps,
   slots: UploadSlots,
-  request: HttpRequest,
+  request: Stored,
   reply: HttpReply,
   addressed: Addressed,
 ): Promise<HttpReply> {
@@ -112,7 +117,10 @@ async function store(
     if (deps.relay === undefined || addressed.pair === undefined) {
       return answer(reply, answerOf(result, originOf(request), addressed.study))
     }
-    return answer(reply, relayAnswerOf(await relayed(deps.relay, request, reply, result), originOf(request)))
+    return answer(
+      reply,
+      relayAnswerOf(await relayed(deps.relay, addressed.wait ?? ms(0), reply, result), originOf(request)),
+    )
   } finally {
     slot.release()
   }
@@ -121,16 +129,16 @@ async function store(
 /** Waits for the archive, but for no caller that has gone. */
 async function relayed(
   relay: RelayDeps,
-  request: HttpRequest,
+  wait: Milliseconds,
   reply: HttpReply,
   result: StowResult,
 ): Promise<RelayResult> {
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
-  return awaitRelay(relay, result, waitOf(request.query) ?? ms(0), gone.signal)
+  return awaitRelay(relay, result, wait, gone.signal)
 }
 
-function arrivalFor({ clock, onChangedAt }: StowDoorDeps, request: HttpRequest, { study, pair }: Addressed) {
+function arrivalFor({ clock, onChangedAt }: StowDoorDeps, request: Stored, { study, pair }: Addressed) {
   const peer = peerOf(request)
   const who = { callingAe: pair?.callingAe ?? null, calledAe: pair?.calledAe ?? null, peer }
   const onChanged = onChangedAt?.(peer) ?? 'keep'
@@ -142,7 +150,7 @@ function arrivalFor({ clock, onChangedAt }: StowDoorDeps, request: HttpRequest, 
   })
 }
 
-function account({ meter, log }: StowDoorDeps, request: HttpRequest, outcomes: readonly StowOutcome[]): void {
+function account({ meter, log }: StowDoorDeps, request: Stored, outcomes: readonly StowOutcome[]): void {
   const refused = new Map<FailureCode, number>()
   for (const outcome of outcomes) {
     if (outcome.kind === 'stored') meter?.instanceAdmitted('STOW', outcome.taken.bytes)
@@ -155,7 +163,7 @@ function account({ meter, log }: StowDoorDeps, request: HttpRequest, outcomes: r
   for (const [code, count] of refused) log.warn('store-refused', { correlation: request.id, door: 'STOW', code, count })
 }
 
-const originOf = (request: HttpRequest): string => `${request.protocol}://${request.host}`
+const originOf = (request: Stored): string => `${request.protocol}://${request.host}`
 
 function answer(reply: HttpReply, { status, report, warning }: StowAnswer): HttpReply {
   if (status === 507) reply.header('retry-after', RETRY_AFTER.room)

@@ -30,17 +30,6 @@ export function relayPair({ scu, scp }: { readonly scu: string; readonly scp: st
   return AE_TITLE.test(callingAe) && AE_TITLE.test(calledAe) ? { callingAe, calledAe } : undefined
 }
 
-const WAIT = ms(60_000)
-const LONGEST_WAIT = 600
-
-/** `?wait=` in seconds, as many as ten minutes; 60 s where it says nothing. Undefined for what is no such number. */
-export function waitOf(query: unknown): Milliseconds | undefined {
-  const wait = typeof query === 'object' && query !== null && 'wait' in query ? query.wait : undefined
-  if (wait === undefined) return WAIT
-  const seconds = typeof wait === 'string' && /^\d{1,4}(\.\d{1,3})?$/.test(wait) ? Number(wait) : Number.NaN
-  return seconds <= LONGEST_WAIT ? ms(Math.round(seconds * 1_000)) : undefined
-}
-
 /** What became of what was stored, as far as the archive has answered. */
 export interface RelayResult extends StowResult {
   readonly delivered: number

@@ -10,6 +10,7 @@ import type { Announced, Arrival } from '../spool/arrival.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { AdmissionMeter } from './dimse-door.ts'
 import { type HttpIntakeDeps, peerOf, requireHttpRole } from './http-access.ts'
+import { UPLOAD, UPLOAD_BODIES } from './operations.ts'
 import { uploadAnswer } from './upload-door-answer.ts'
 import {
   ARCHIVE_LIMITS,
@@ -52,9 +53,8 @@ export async function addUploadDoor(server: HttpServer, deps: UploadDoorDeps): P
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, _body, done) => done(null))
     scope.addHook('onRequest', requireHttpRole(deps, 'INGEST', new WeakMap()))
-    scope.post('/api/dicom/upload', { config: { streams: true } }, (request, reply) =>
-      receive(deps, slots, request, reply),
-    )
+    const route = { schema: UPLOAD, config: { streams: true, takes: UPLOAD_BODIES } }
+    scope.post('/api/dicom/upload', route, (request, reply) => receive(deps, slots, request, reply))
   })
 }
 

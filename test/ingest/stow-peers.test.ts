@@ -79,7 +79,7 @@ testWithPeers(['curl', 'gzip'], 'the curl lines of the README do what it says', 
   const lines = readme
     .replaceAll('\\\n', ' ')
     .split('\n')
-    .filter((line) => /\bcurl .*\/studies/.test(line))
+    .filter((line) => /\bcurl .*\/studies$/.test(line))
   expect(lines.length).toBeGreaterThanOrEqual(3)
   for (const line of lines) {
     const door = stack.use(await startStow())
