@@ -113,8 +113,8 @@ test('what the archive refuses is named with its status; refused altogether it i
     stored: [[uid(2), undefined]],
     failed: [[uid(1), 0xa900]],
   })
-  answers.set(uid(3), 0xc001)
-  expect(await relay('/RELAYER/ARCHIVE/studies', 3)).toMatchObject({ status: 409, failed: [[uid(3), 0xc001]] })
+  answers.set(uid(3), 0xa900)
+  expect(await relay('/RELAYER/ARCHIVE/studies', 3)).toMatchObject({ status: 409, failed: [[uid(3), 0xa900]] })
 })
 
 test('an archive that cannot be reached is no error: 202, and what is stored is still to be delivered', async () => {
