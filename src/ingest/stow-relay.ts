@@ -1,5 +1,6 @@
 import { type Clock, elapsed, type Milliseconds, ms } from '../base/clock.ts'
 import type { FailureCode } from '../base/failure.ts'
+import type { Wakes } from '../base/wake.ts'
 import { REASON } from '../dicomweb/store-response.ts'
 import type { InstanceId } from '../ledger/ids.ts'
 import type { DeliveryRow, LedgerViews } from '../ledger/views.ts'
@@ -14,13 +15,16 @@ export interface RelayPair {
 export interface RelayDeps {
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>
   readonly views: Pick<LedgerViews, 'deliveries' | 'attempts'>
+  readonly wakes: Pick<Wakes, 'next'>
   /** Whether the rules have a destination that is called by that title and hears the other. */
   readonly knows: (pair: RelayPair) => boolean
 }
 
-/** How often the books are looked into: at first soon, then seldom. */
-const FIRST_LOOK = ms(50)
-const LAST_LOOK = ms(1_000)
+/** Between two looks into the books, however often something is settled: at first soon, then seldom. */
+const FIRST_PAUSE = ms(10)
+const LAST_PAUSE = ms(1_000)
+/** Without a wake: what an operator cancels wakes nobody. */
+const LOOK_ANYWAY = ms(5_000)
 
 const AE_TITLE = /^[\x20-\x5b\x5d-\x7e]{1,16}$/
 
@@ -51,18 +55,47 @@ export async function awaitRelay(
   const { clock } = deps
   const from = clock.monotonic()
   const settled = new Map<StowOutcome, Relayed>()
-  for (let pause = FIRST_LOOK; ; pause = ms(Math.min(LAST_LOOK, pause * 1.5))) {
-    for (const outcome of result.outcomes) {
-      if (outcome.kind !== 'stored' || settled.has(outcome)) continue
+  const stored = result.outcomes.filter((outcome) => outcome.kind === 'stored')
+  for (let pause: Milliseconds = FIRST_PAUSE; ; pause = ms(Math.min(LAST_PAUSE, pause * 1.5))) {
+    const lookedAt = clock.monotonic()
+    using watch = new SettledWatch(deps, signal)
+    for (const outcome of stored) {
+      if (settled.has(outcome)) continue
       const relayed = await relayedOf(deps, outcome)
       if (relayed.state !== 'pending') settled.set(outcome, relayed)
     }
     const left = wait - elapsed(from, clock.monotonic())
-    if (left <= 0 || signal.aborted || settled.size === result.outcomes.filter(({ kind }) => kind === 'stored').length)
-      break
-    await clock.sleep(ms(Math.min(pause, left)), signal).catch(() => {})
+    if (left <= 0 || signal.aborted || settled.size === stored.length) return resultOf(result, settled)
+    await watch.next(Math.min(LOOK_ANYWAY, left))
+    await watch.rest(Math.min(pause - elapsed(lookedAt, clock.monotonic()), left))
   }
-  return resultOf(result, settled)
+}
+
+/** Watches from before a look: whatever is settled after it has been made ends the wait. */
+class SettledWatch implements Disposable {
+  readonly #clock: Pick<Clock, 'sleep'>
+  readonly #over = new AbortController()
+  readonly #signal: AbortSignal
+  readonly #woken: Promise<void>
+
+  constructor({ clock, wakes }: Pick<RelayDeps, 'clock' | 'wakes'>, signal: AbortSignal) {
+    this.#clock = clock
+    this.#signal = AbortSignal.any([signal, this.#over.signal])
+    this.#woken = wakes.next('settled', this.#signal)
+  }
+
+  /** Resolves when something has been settled, or after so many milliseconds. */
+  async next(most: number): Promise<void> {
+    await Promise.race([this.#woken, this.rest(most)])
+  }
+
+  async rest(wait: number): Promise<void> {
+    if (wait > 0) await this.#clock.sleep(ms(wait), this.#signal).catch(() => {})
+  }
+
+  [Symbol.dispose](): void {
+    this.#over.abort()
+  }
 }
 
 function resultOf(result: StowResult, settled: ReadonlyMap<StowOutcome, Relayed>): RelayResult {

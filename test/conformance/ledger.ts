@@ -511,6 +511,10 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
       await ledger.destinationPause('pacs', 'x', null, BY)
       await paused
       expect(await stateOf(delivery)).toBe('READY')
+      await ledger.destinationResume('pacs', BY)
+      const settled = ledger.wakes.next('settled', signal)
+      await ledger.settle([settlement(await claimed())])
+      await settled
     })
   })
 

@@ -62,6 +62,7 @@ export function settleVerbs(context: WriteContext): Pick<WriterVerbs, 'settle' |
     insertAttempt.run(attemptId, row.seq, row.attempts + 1, startedAt, took, outcome, status, attempt.reason)
     if (state === 'READY') context.wake(`deliver:${row.destination}`)
     else {
+      context.wake('settled')
       follow.run(obligationStateOf(state), state === 'DELIVERED' ? null : reason, row.seq)
       refreshState(row.instance)
       if (row.errand !== null) errands.refresh(row.errand)
