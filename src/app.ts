@@ -98,6 +98,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
   const ledger = unwinding.use(await openSqliteLedger({ file: inData(LEDGER_FILE), node: NODE, clock }))
   const rules = unwinding.use(await RulesInForce.open({ folder: settings.rulesDir, environment, ledger, clock, log }))
   const ruleset = () => rules.current.ruleset
+  const kept = (digest: string) => rules.kept(digest)
   const store = unwinding.use(await DiskBlobStore.open({ folder: inData(SPOOL_FOLDER), node: NODE, newId }))
   const spool = unwinding.use(new Spool({ store, ledger, newId, clock, log, freeMin: settings.spoolFreeMin }))
   const queue = unwinding.use(new LedgerQueue({ ledger, clock, log, random, claimant: newId() }))
@@ -129,7 +130,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
   const services = unwinding.use(declaredServices({ ruleset, clock, random, log, meter: metrics }))
   const counts = new RuleCounts(clock)
   const counted = counts.over({ queue, ledger })
-  const moments = unwinding.use(new Moments({ ledger: counted.ledger, services, ruleset, clock, random, log }))
+  const moments = unwinding.use(new Moments({ ledger: counted.ledger, services, ruleset, kept, clock, random, log }))
   const { associations } = moments
   const planner = unwinding.use(
     new Planner({ spool, queue: counted.queue, ledger, wakes: ledger.wakes, ruleset, associations, clock, log }),

@@ -117,6 +117,14 @@ export class RulesInForce implements AsyncDisposable {
     })
   }
 
+  /** A ruleset that was in force, as today's loader and environment make it; undefined when that cannot be. */
+  async kept(digest: string): Promise<Ruleset | undefined> {
+    const { ledger, environment } = this.#deps
+    const files = await ledger.views.rulesetFiles(digest)
+    const compiled = files === undefined ? undefined : compileKept(files, environment)
+    return compiled?.kind === 'compiled' ? compiled.candidate.ruleset : undefined
+  }
+
   /** Looks whenever the folder changes, until disposed. */
   watch(): void {
     const { folder, clock, log } = this.#deps

@@ -15,6 +15,7 @@ export interface MomentsDeps {
   readonly ledger: Ledger
   readonly services: Services
   readonly ruleset: () => Ruleset
+  readonly kept: (digest: string) => Promise<Ruleset | undefined>
   readonly clock: Clock
   readonly random: () => number
   readonly log: Log
@@ -35,8 +36,9 @@ export class Moments implements Service {
       stirred.catch(() => log.warn('studies-not-stirred', { count: studies.length }))
     })
     const due = { wakes: ledger.wakes, now: () => ledger.now(), clock, log }
+    const decidedByOthers = (): void => this.rulesChanged()
     this.#running = [
-      new DueWork(due, new StudyMoments({ ...deps, associations: this.associations })),
+      new DueWork(due, new StudyMoments({ ...deps, associations: this.associations, decidedByOthers })),
       new DueWork(due, new Questioner(deps)),
       new DueWork(due, new ErrandRunner(deps)),
     ]

@@ -18,6 +18,8 @@ export interface OpenRound {
   /** What `planRound` must be called with; a decision on an older version is refused. */
   readonly version: number
   readonly settledBy: SettledBy
+  /** Digest of the ruleset that decided the parts which are written already; null when nothing of it is. */
+  readonly begunBy: string | null
 }
 
 export type OpenRoundOutcome =
@@ -80,7 +82,10 @@ export interface RoundVerbs {
   openRounds(limit: number): Promise<readonly OpenRound[]>
   /** The members, oldest first; `after` is the last one seen. */
   roundMembers(round: RoundId, limit: number, after?: InstanceId): Promise<readonly RoundMember[]>
-  /** Writes one part of a round's decision. Doing it twice has its effect once. */
+  /**
+   * Writes one part of a round's decision. Doing it twice has its effect once. What was begun by one ruleset (`begunBy`) is
+   * to be finished by it: `decideAnew` leaves it alone until then.
+   */
   planRound(part: RoundPart): Promise<'planned' | 'superseded'>
   /** FULL. An operator calls the study finished. */
   studySettle(studyInstanceUid: string, by: Actor): Promise<OperatorOutcome<string>>

@@ -16,6 +16,10 @@ export interface StudyMomentsDeps {
   > &
     Pick<Ledger, 'answers' | 'now'>
   readonly ruleset: () => Ruleset
+  /** One that was in force before; undefined when it is not kept or does not compile any more. */
+  readonly kept: (digest: string) => Promise<Ruleset | undefined>
+  /** Told when a round was finished by other rules than those in force: what waits or is held of it is theirs to decide again. */
+  readonly decidedByOthers: () => void
   readonly associations: Pick<OpenAssociations, 'isOpen'>
   readonly log: Log
 }
@@ -61,7 +65,7 @@ export class StudyMoments implements DueWorkOf {
 
   async #plan(round: OpenRound, signal: AbortSignal): Promise<void> {
     const { ledger, log } = this.#deps
-    const ruleset = this.#deps.ruleset()
+    const ruleset = await this.#rulesetOf(round)
     const members = await this.#members(round)
     for (const part of await this.#parts(round, members, ruleset, signal)) {
       if (signal.aborted) return
@@ -70,6 +74,18 @@ export class StudyMoments implements DueWorkOf {
         return log.info('round-superseded', { count: members.length })
     }
     log.info('study-moment-decided', { count: members.length, reason: round.settledBy, ruleset: ruleset.digest })
+    if (ruleset.digest !== this.#deps.ruleset().digest) this.#deps.decidedByOthers()
+  }
+
+  /** A round's decision is one ruleset's (wall W9), though a crash and new rules came between two of its parts. */
+  async #rulesetOf({ begunBy }: OpenRound): Promise<Ruleset> {
+    const { ruleset, kept, log } = this.#deps
+    const inForce = ruleset()
+    if (begunBy === null || begunBy === inForce.digest) return inForce
+    const begun = await kept(begunBy)
+    // Rather finished by others than never.
+    if (begun === undefined) log.warn('round-rules-gone', { ruleset: begunBy })
+    return begun ?? inForce
   }
 
   async #parts(round: OpenRound, members: readonly RoundMember[], ruleset: Ruleset, signal: AbortSignal) {

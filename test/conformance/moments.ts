@@ -428,7 +428,7 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       const parts = [part(round, sends.slice(0, 1), { last: null }), part(round, sends.slice(1))]
       await ledger.planRound(parts[0] ?? fail('none'))
       await ledger.planRound(parts[0] ?? fail('none'))
-      expect(await ledger.openRounds(10)).toEqual([round])
+      expect(await ledger.openRounds(10)).toEqual([{ ...round, begunBy: 'r1' }])
       expect((await ledger.views.study('2.25.1'))?.state).toBe('OPEN')
       await ledger.planRound(parts[1] ?? fail('none'))
       expect(await ledger.planRound(parts[1] ?? fail('none'))).toBe('superseded')
@@ -534,6 +534,22 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       expect(await ledger.decideAnew('r2', 10)).toBe(1)
       expect(await ledger.decideAnew('r2', 10)).toBe(0)
       expect(await ledger.openRounds(5)).toHaveLength(1)
+    })
+
+    test('what one ruleset began to write is told, and left alone by new rules until it is finished', async () => {
+      const ids = [await member(), await member()]
+      const round = await open1()
+      expect(round).toMatchObject({ begunBy: null })
+      const held = ids.map((id) => owes(id, hold()))
+      await ledger.planRound(part(round, held.slice(0, 1), { last: null }))
+      expect(await ledger.decideAnew('r2', 10)).toBe(0)
+      await ledger.instanceAmend(ids[0] ?? fail('none'), AMENDMENT, BY)
+      const [again] = await ledger.openRounds(5)
+      expect(again).toMatchObject({ id: round.id, begunBy: 'r1' })
+      expect(await open1()).toEqual(again)
+      await ledger.planRound(part(again ?? fail('none'), held))
+      expect(await ledger.decideAnew('r2', 10)).toBe(2)
+      expect(await ledger.openRounds(5)).toMatchObject([{ begunBy: null }])
     })
 
     test('an operator calls a study finished', async () => {

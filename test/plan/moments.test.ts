@@ -3,6 +3,7 @@ import { instant, ms, systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import type { InstanceId } from '../../src/ledger/ids.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
+import type { RoundPart } from '../../src/ledger/rounds.ts'
 import { decideAll } from '../../src/plan/deciding.ts'
 import { DueWork } from '../../src/plan/due-work.ts'
 import { ErrandRunner } from '../../src/plan/errand-runner.ts'
@@ -17,6 +18,8 @@ import type { CallOutcome, ServiceCall } from '../../src/services/call.ts'
 import { type OpenedLedger, openLedger } from '../ledger/open-ledger.ts'
 import { fillPast } from '../support/past-ledger.ts'
 
+/** Where the rules never change. */
+const alone = { kept: () => Promise.resolve(undefined), decidedByOthers: () => {} }
 const SIGNAL = new AbortController().signal
 
 function rulesetOf(rules: string): Ruleset {
@@ -211,7 +214,7 @@ describe('what the planner leaves for later', () => {
     associations.brought('a1', uid)
     associations.brought('a2', uid)
     associations.brought('unknown', uid)
-    const moments = new StudyMoments({ ...parts(ruleset), associations })
+    const moments = new StudyMoments({ ...parts(ruleset), ...alone, associations })
     await planAll(ruleset)
     await opened.clock.advance(100_000)
     await step(moments)
@@ -236,7 +239,7 @@ describe('what the planner leaves for later', () => {
     await fill(3_000, 3_000)
     const ruleset = rulesetOf(FINISHED)
     const service = his()
-    const moments = new StudyMoments({ ...parts(ruleset), associations: { isOpen: () => false } })
+    const moments = new StudyMoments({ ...parts(ruleset), ...alone, associations: { isOpen: () => false } })
     const errands = new ErrandRunner({ ...parts(ruleset), services: service })
     await planAll(ruleset)
     await opened.clock.advance(91_000)
@@ -264,6 +267,39 @@ describe('what the planner leaves for later', () => {
     expect(errand).toMatchObject({ state: 'DELIVERED', attempts: 2, reason: 'already told', status: '409' })
     expect(await ledger.views.obligationCounts()).toMatchObject({ DELIVERED: 3_001, PENDING: 0, WAITING: 0 })
   }, 60_000)
+
+  test('a round that a crash cut in two is finished by the rules that began it, though others are in force', async () => {
+    await fill(200, 200)
+    const before = rulesetOf('  - { name: finished, on: study, forward: [archive] }\n')
+    const after = rulesetOf('  - { name: finished, on: study, forward: [cloud] }\n')
+    await planAll(before)
+    await opened.clock.advance(91_000)
+    let left = 2
+    const dying: Ledger = Object.create(ledger, {
+      planRound: {
+        value: async (part: RoundPart) => {
+          if (left-- === 0) throw new Error('killed')
+          return await ledger.planRound(part)
+        },
+      },
+    })
+    const associations = { isOpen: () => false }
+    const first = new StudyMoments({ ...parts(before), ...alone, ledger: dying, associations })
+    await expect(first.work(SIGNAL)).rejects.toThrow('killed')
+    expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 128, WAITING: 72 })
+
+    let sweeps = 0
+    const kept = (digest: string) => Promise.resolve(digest === before.digest ? before : undefined)
+    const decidedByOthers = () => void sweeps++
+    const second = new StudyMoments({ ...parts(after), kept, decidedByOthers, associations })
+    expect(await ledger.decideAnew(after.digest, 500)).toBe(0)
+    await step(second)
+    expect(await ledger.decideAnew(after.digest, 500)).toBe(0)
+    await step(second)
+    expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 200, WAITING: 0, HELD: 0 })
+    expect((await ledger.views.deliveries({ destination: 'cloud' }, { first: 1 })).rows).toEqual([])
+    expect(sweeps).toBe(1)
+  })
 
   test('what is due is done without being told, and a failure does not end it', async () => {
     await fill(4, 2)

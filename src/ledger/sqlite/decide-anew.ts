@@ -7,7 +7,9 @@ export const WAITS_FORGET = `DELETE FROM obligation
 /** With deliveries of an earlier decision the next one takes a round of its own, and owes none of them twice. */
 export const INSTANCE_ANEW = `UPDATE instance SET undecided = 1, version = version + 1, duplicate_of = NULL,
   round = round + EXISTS (SELECT 1 FROM delivery d WHERE d.instance = instance.seq) WHERE seq = ?`
-export const ROUND_ANEW = `UPDATE study_round SET state = 'OPEN', version = version + 1 WHERE seq = ?`
+/** One of which a part is written is finished by the ruleset that began it (wall W9); one that was decided begins anew. */
+export const ROUND_ANEW = `UPDATE study_round SET state = 'OPEN', version = version + 1,
+  ruleset_digest = CASE state WHEN 'OPEN' THEN ruleset_digest END WHERE seq = ?`
 
 export interface DecidingAnew {
   /** What waits at the instance's own moment makes room for a new decision; what is held stays until that is made, and deliveries. */

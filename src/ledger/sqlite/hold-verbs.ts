@@ -25,10 +25,13 @@ export const HOLD_DISCARD = `UPDATE obligation SET state = 'DISCARDED', reason =
   WHERE seq = ? AND state = 'HELD'`
 export const HOLDS_DISCARD = `UPDATE obligation SET state = 'DISCARDED', reason = ? || '${DISCARDED}' || reason
   WHERE follows = ? AND state = 'HELD'`
+/** A round of which a part is written is finished first; so its members wait with what they wait for. */
+const NOT_BEGUN = `NOT EXISTS (SELECT 1 FROM study_round r JOIN round_member m ON m.round = r.seq
+  WHERE r.state = 'OPEN' AND r.ruleset_digest IS NOT NULL AND m.instance = obligation.instance)`
 export const DECIDED_BEFORE = `SELECT seq, instance, study_round AS round FROM obligation
-  WHERE delivery IS NULL AND state IN ('HELD', 'WAITING') AND ruleset_digest < ? LIMIT ?`
+  WHERE delivery IS NULL AND state IN ('HELD', 'WAITING') AND ruleset_digest < ? AND ${NOT_BEGUN} LIMIT ?`
 export const DECIDED_AFTER = `SELECT seq, instance, study_round AS round FROM obligation
-  WHERE delivery IS NULL AND state IN ('HELD', 'WAITING') AND ruleset_digest > ? LIMIT ?`
+  WHERE delivery IS NULL AND state IN ('HELD', 'WAITING') AND ruleset_digest > ? AND ${NOT_BEGUN} LIMIT ?`
 export const DECIDED_NOW = `UPDATE obligation SET ruleset_digest = ? WHERE seq = ?`
 
 interface Held {

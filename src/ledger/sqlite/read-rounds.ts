@@ -13,7 +13,7 @@ export const STUDIES_DUE = `SELECT s.study_instance_uid AS studyInstanceUid, t.s
   FROM study_timer t JOIN study s ON s.seq = t.study WHERE t.due_at <= ? ORDER BY t.due_at LIMIT ?`
 export const NEXT_STUDY = `SELECT due_at FROM study_timer ORDER BY due_at LIMIT 1`
 export const ROUNDS_OPEN = `SELECT r.id, s.study_instance_uid AS studyInstanceUid, r.number, r.version,
-  r.settled_by AS settledBy FROM study_round r JOIN study s ON s.seq = r.study WHERE r.state = 'OPEN' ORDER BY r.seq LIMIT ?`
+  r.settled_by AS settledBy, r.ruleset_digest AS begunBy FROM study_round r JOIN study s ON s.seq = r.study WHERE r.state = 'OPEN' ORDER BY r.seq LIMIT ?`
 export const ROUND_BY_ID = `SELECT seq FROM study_round WHERE id = ?`
 export const MEMBER_PLACE = `SELECT seq FROM instance WHERE id = ?`
 /** Wanted: by an obligation of the instance moment or of another round; waiting for the moment itself is no wanting. */

@@ -15,7 +15,8 @@ import { STUDY_HAS_NEW, studyTimers } from './study-timer.ts'
 import type { WriteContext } from './write-context.ts'
 
 export const STUDY_BY_UID = `SELECT seq FROM study WHERE study_instance_uid = ?`
-export const ROUND_OPEN_OF = `SELECT id, number, version, settled_by AS settledBy FROM study_round
+export const ROUND_OPEN_OF = `SELECT id, number, version, settled_by AS settledBy,
+  ruleset_digest AS begunBy FROM study_round
   WHERE study = ? AND state = 'OPEN' ORDER BY number LIMIT 1`
 export const ROUND_LAST = `SELECT max(number) FROM study_round WHERE study = ?`
 export const STUDY_UNDECIDED = `SELECT 1 FROM instance WHERE study = ? AND +undecided = 1 LIMIT 1`
@@ -34,6 +35,7 @@ export const MEMBER_FORGET = `DELETE FROM obligation WHERE instance = ? AND deli
   AND (study_round = ? OR (study_round IS NULL AND kind = 'WAIT' AND question IS NULL))`
 export const MEMBER_OWES = `SELECT 1 FROM obligation WHERE instance = ? LIMIT 1`
 export const MEMBER_LOWEST = `SELECT min(round) FROM delivery WHERE instance = ? AND destination = ?`
+export const ROUND_BEGUN = `UPDATE study_round SET ruleset_digest = ? WHERE seq = ?`
 export const ROUND_PLANNED = `UPDATE study_round SET state = ?, ruleset_digest = ?, planned_at = ? WHERE seq = ?`
 export const STUDY_SETTLED = `UPDATE study SET state = 'SETTLED' WHERE seq = ?
   AND NOT EXISTS (SELECT 1 FROM study_timer t WHERE t.study = study.seq)`
@@ -43,6 +45,7 @@ interface OpenOf {
   readonly number: number
   readonly version: number
   readonly settledBy: SettledBy
+  readonly begunBy: string | null
 }
 interface ToPlan {
   readonly seq: number
@@ -119,13 +122,14 @@ function opening(context: WriteContext): WriterVerbs['openRound'] {
     const note = { event: 'Study Moment Came', actor: 'planner', outcome: settledBy, detail } as const
     context.audit.append(context.at(), { ...note, subject: ['Study', uid] })
     context.wake('study')
-    return { kind: 'opened', round: { id, studyInstanceUid: uid, number, version: 1, settledBy } }
+    return { kind: 'opened', round: { id, studyInstanceUid: uid, number, version: 1, settledBy, begunBy: null } }
   }
 }
 
 function planning(context: WriteContext): WriterVerbs['planRound'] {
   const { db } = context
   const find = db.prepare<[string], ToPlan>(ROUND_TO_PLAN)
+  const begun = db.prepare<[string, number]>(ROUND_BEGUN)
   const planned = db.prepare<[RoundState, string, number, number]>(ROUND_PLANNED)
   const settled = db.prepare<[number]>(STUDY_SETTLED)
   const answers = answersOf(context)
@@ -139,7 +143,8 @@ function planning(context: WriteContext): WriterVerbs['planRound'] {
     const { study, seq } = round
     if (!part.rests.every(({ key, answeredAt }) => answers.rest(study, key, answeredAt))) return 'superseded'
     const answered = part.members.filter((member) => planMember(round, part, member)).length > 0
-    if (part.last !== null) {
+    if (part.last === null) begun.run(part.rulesetDigest, seq)
+    else {
       errands.refreshRound(seq)
       for (const notice of part.last.notices) errands.notice(round, notice, part.rulesetDigest)
       planned.run(part.last.waits ? 'WAITING' : 'PLANNED', part.rulesetDigest, context.at(), seq)

@@ -56,6 +56,7 @@ export const studyRound = sqliteTable(
     state: text().notNull(),
     /** Raised by everything that changes what is decided of it; compared by `planRound`. */
     version: integer().notNull(),
+    /** Which decided it, or the parts of it that are written. */
     rulesetDigest: text('ruleset_digest'),
     openedAt: integer('opened_at').notNull(),
     plannedAt: integer('planned_at'),
