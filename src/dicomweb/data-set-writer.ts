@@ -5,6 +5,7 @@ import { closeItem, closeSequence, elementHeader, openItem } from '../dicom/elem
 import type { TransferSyntax } from '../dicom/transfer-syntax.ts'
 import type { Vr } from '../dicom/vr.ts'
 import { badModel, type ModelElement, type ModelItem } from './model.ts'
+import type { Steps } from './steps.ts'
 import { encodeValues, NOT_IN_SET, padded } from './value-writer.ts'
 
 /** A stretch of a data set being written. Bulk data is put in by whoever has it. */
@@ -31,16 +32,20 @@ const PIXEL_DATA = tagOf(0x7fe0, 0x0010)
  * @param syntax little endian and not deflated
  * @throws KurirError `invalid-dataset`
  */
-export function writeDataSet(model: ModelItem, syntax: TransferSyntax): readonly DataSetPiece[] {
+export function* writeDataSet(model: ModelItem, syntax: TransferSyntax): Steps<readonly DataSetPiece[]> {
   const declared = model.find(({ tag }) => tag === SPECIFIC_CHARACTER_SET)?.content
   const set = characterSetOf(declared?.kind === 'values' ? declared.values : [])
-  return tryWriting(model, syntax, set) ?? tryWriting(model, syntax, UTF_8) ?? []
+  return (yield* tryWriting(model, syntax, set)) ?? (yield* tryWriting(model, syntax, UTF_8)) ?? []
 }
 
 /** Undefined when the set cannot hold all of the text. */
-function tryWriting(model: ModelItem, syntax: TransferSyntax, set: CharacterSet): readonly DataSetPiece[] | undefined {
+function* tryWriting(
+  model: ModelItem,
+  syntax: TransferSyntax,
+  set: CharacterSet,
+): Steps<readonly DataSetPiece[] | undefined> {
   const writer = new DataSetWriter(syntax, set)
-  return writer.writeItem(model, true) ? writer.pieces() : undefined
+  return (yield* writer.writeItem(model, true)) ? writer.pieces() : undefined
 }
 
 class DataSetWriter {
@@ -60,14 +65,15 @@ class DataSetWriter {
   }
 
   /** False as soon as a text does not fit the character set. */
-  writeItem(item: ModelItem, isTop: boolean): boolean {
+  *writeItem(item: ModelItem, isTop: boolean): Steps<boolean> {
+    yield
     const elements = withCreators(
       isTop ? this.#withOurs(item) : item.filter(({ tag }) => tag !== SPECIFIC_CHARACTER_SET),
     )
     const sorted = elements.filter(({ tag }) => belongs(tag)).toSorted((a, b) => a.tag - b.tag)
     for (const [at, element] of sorted.entries()) {
       if (element.tag === sorted[at - 1]?.tag) throw badModel('an attribute stands twice in the metadata')
-      if (!this.#write(element)) return false
+      if (!(yield* this.#write(element))) return false
       // Many small buffers take more than the bytes in them.
       if (this.#run.length > MOST_IN_RUN) this.#flush()
     }
@@ -88,11 +94,11 @@ class DataSetWriter {
     return ours
   }
 
-  #write(element: ModelElement): boolean {
+  *#write(element: ModelElement): Steps<boolean> {
     const { tag, vr, content } = element
     switch (content.kind) {
       case 'items':
-        return this.#writeSequence(tag, content.items)
+        return yield* this.#writeSequence(tag, content.items)
       case 'bulk':
         this.#writeBulk(element, content.uri)
         return true
@@ -100,7 +106,7 @@ class DataSetWriter {
         this.#writeBytes(tag, vr, content.bytes)
         return true
       case 'values': {
-        const bytes = encodeValues(content.values, vr, this.#set)
+        const bytes = yield* encodeValues(content.values, vr, this.#set)
         if (bytes === NOT_IN_SET) return false
         this.#run.push(elementHeader(tag, vr, bytes.length, this.#syntax), bytes)
         return true
@@ -111,11 +117,11 @@ class DataSetWriter {
   }
 
   /** Of undefined lengths, so that nothing has to be counted first (PS3.5 7.5). */
-  #writeSequence(tag: Tag, items: readonly ModelItem[]): boolean {
+  *#writeSequence(tag: Tag, items: readonly ModelItem[]): Steps<boolean> {
     this.#run.push(elementHeader(tag, 'SQ', items.length === 0 ? 0 : -1, this.#syntax))
     for (const item of items) {
       this.#run.push(openItem(this.#syntax))
-      if (!this.writeItem(item, false)) return false
+      if (!(yield* this.writeItem(item, false))) return false
       this.#run.push(closeItem(this.#syntax))
     }
     if (items.length > 0) this.#run.push(closeSequence(this.#syntax))

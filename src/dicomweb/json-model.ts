@@ -2,6 +2,7 @@ import { type Tag, tagOf } from '../dicom/attribute-path.ts'
 import { implicitVr } from '../dicom/dictionary.ts'
 import { isVr, type Vr } from '../dicom/vr.ts'
 import { badModel, MODEL_DEPTH, ModelBudget, type ModelContent, type ModelElement, type ModelItem } from './model.ts'
+import type { Steps } from './steps.ts'
 
 const TAG = /^[0-9A-Fa-f]{8}$/
 
@@ -10,10 +11,11 @@ const TAG = /^[0-9A-Fa-f]{8}$/
  *
  * @throws KurirError `invalid-dataset`
  */
-export function readJsonModel(text: string): readonly ModelItem[] {
+export function* readJsonModel(text: string): Steps<readonly ModelItem[]> {
   const read = parse(text)
+  yield
   const budget = new ModelBudget()
-  return (Array.isArray(read) ? read : [read]).map((instance) => itemOf(instance, 0, budget))
+  return yield* itemsOf(Array.isArray(read) ? read : [read], 0, budget)
 }
 
 function parse(text: string): unknown {
@@ -28,21 +30,30 @@ type Json = Readonly<Record<string, unknown>>
 
 const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-function itemOf(value: unknown, depth: number, budget: ModelBudget): ModelItem {
+function* itemsOf(values: readonly unknown[], depth: number, budget: ModelBudget): Steps<readonly ModelItem[]> {
+  const items: ModelItem[] = []
+  for (const value of values) items.push(yield* itemOf(value, depth, budget))
+  return items
+}
+
+function* itemOf(value: unknown, depth: number, budget: ModelBudget): Steps<ModelItem> {
   budget.node()
+  yield
   // An empty item may be null (PS3.18 F.2.5).
   if (value === null) return []
   if (!isObject(value)) throw badModel('an item of the metadata is no object')
   if (depth > MODEL_DEPTH) throw badModel('sequences stand too deep in one another')
-  return Object.entries(value).map(([key, attribute]) => elementOf(key, attribute, depth, budget))
+  const elements: ModelElement[] = []
+  for (const [key, attribute] of Object.entries(value)) elements.push(yield* elementOf(key, attribute, depth, budget))
+  return elements
 }
 
-function elementOf(key: string, attribute: unknown, depth: number, budget: ModelBudget): ModelElement {
+function* elementOf(key: string, attribute: unknown, depth: number, budget: ModelBudget): Steps<ModelElement> {
   budget.node()
   if (!TAG.test(key) || !isObject(attribute)) throw badModel('an attribute of the metadata has no tag of eight digits')
   const tag = tagOf(Number.parseInt(key.slice(0, 4), 16), Number.parseInt(key.slice(4), 16))
   const vr = vrOf(attribute['vr'], tag)
-  return { tag, vr, content: contentOf(attribute, vr, depth, budget) }
+  return { tag, vr, content: yield* contentOf(attribute, vr, depth, budget) }
 }
 
 function vrOf(stated: unknown, tag: Tag): Vr {
@@ -52,7 +63,7 @@ function vrOf(stated: unknown, tag: Tag): Vr {
   return stated
 }
 
-function contentOf(attribute: Json, vr: Vr, depth: number, budget: ModelBudget): ModelContent {
+function* contentOf(attribute: Json, vr: Vr, depth: number, budget: ModelBudget): Steps<ModelContent> {
   const { Value: values, InlineBinary: inline, BulkDataURI: uri } = attribute
   if ([values, inline, uri].filter((one) => one !== undefined).length > 1) {
     throw badModel('an attribute of the metadata has two contents')
@@ -61,9 +72,20 @@ function contentOf(attribute: Json, vr: Vr, depth: number, budget: ModelBudget):
   if (inline !== undefined) return { kind: 'bytes', bytes: base64Of(inline) }
   if (values !== undefined && !Array.isArray(values)) throw badModel('the Value of an attribute is no array')
   const list: readonly unknown[] = values ?? []
-  if (vr === 'SQ') return { kind: 'items', items: list.map((item) => itemOf(item, depth + 1, budget)) }
+  if (vr === 'SQ') return { kind: 'items', items: yield* itemsOf(list, depth + 1, budget) }
   budget.values(list.length)
-  return { kind: 'values', values: list.map((value) => textOf(value, vr)) }
+  return { kind: 'values', values: yield* textsOf(list, vr) }
+}
+
+const VALUES_A_STEP = 2_048
+
+function* textsOf(list: readonly unknown[], vr: Vr): Steps<readonly string[]> {
+  const texts: string[] = []
+  for (const value of list) {
+    texts.push(textOf(value, vr))
+    if (texts.length % VALUES_A_STEP === 0) yield
+  }
+  return texts
 }
 
 const BASE64 = /^[A-Za-z0-9+/\s]*={0,2}\s*$/

@@ -3,9 +3,14 @@ import { encodeText } from '../dicom/text-encoder.ts'
 import { delimitersOf } from '../dicom/value.ts'
 import { isText, usesCharacterSet, type Vr } from '../dicom/vr.ts'
 import { badModel } from './model.ts'
+import type { Steps } from './steps.ts'
 
-/** The text cannot be written in the character set that was asked for. */
+/** The text cannot be written in the character set that was asked for, or not in a reasonable time. */
 export const NOT_IN_SET = Symbol('not in the character set')
+
+/** Characters beyond which only UTF-8 is written: the others are looked up character by character, and proven by reading. */
+const LONGEST_LOOKED_UP = 65_536
+const VALUES_A_STEP = 2_048
 
 /**
  * A value as a data set holds it in little endian (PS3.5 6.2, 7.3), of even length.
@@ -13,7 +18,8 @@ export const NOT_IN_SET = Symbol('not in the character set')
  * @param values text forms, as a model has them
  * @throws KurirError `invalid-dataset` for a value that its VR cannot hold
  */
-export function encodeValues(values: readonly string[], vr: Vr, set: CharacterSet): Buffer | typeof NOT_IN_SET {
+export function* encodeValues(values: readonly string[], vr: Vr, set: CharacterSet): Steps<Buffer | typeof NOT_IN_SET> {
+  yield
   if (values.length === 0) return Buffer.alloc(0)
   if (isText(vr)) return encodeTexts(values, vr, set)
   const write = WRITERS[vr]
@@ -21,9 +27,10 @@ export function encodeValues(values: readonly string[], vr: Vr, set: CharacterSe
   // A missing number has no form of its own; alone it is an attribute without a value.
   if (values.every((value) => value === '')) return Buffer.alloc(0)
   const bytes = Buffer.alloc(values.length * write.bytes)
-  values.forEach((value, at) => {
+  for (const [at, value] of values.entries()) {
     write.into(bytes, at * write.bytes, value)
-  })
+    if (at % VALUES_A_STEP === VALUES_A_STEP - 1) yield
+  }
   return bytes
 }
 
@@ -33,6 +40,7 @@ function encodeTexts(values: readonly string[], vr: Vr, set: CharacterSet): Buff
     if (!/^[\x20-\x7e\t\r\n\f]*$/.test(text)) throw badModel('a value holds characters that its VR may not')
     return padded(Buffer.from(text, 'latin1'), vr)
   }
+  if (text.length > LONGEST_LOOKED_UP && set.kind !== 'utf-8' && /[\u0080-\uffff]/.test(text)) return NOT_IN_SET
   const bytes = encodeText(text, set, delimitersOf(vr))
   return bytes === undefined ? NOT_IN_SET : padded(bytes, vr)
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import { type FailureCode, KurirError } from '../base/failure.ts'
 import type { Sink } from '../base/sink.ts'
 import { EXPLICIT_VR_LITTLE_ENDIAN, type TransferSyntax } from '../dicom/transfer-syntax.ts'
@@ -7,6 +8,7 @@ import { readJsonModel } from '../dicomweb/json-model.ts'
 import type { MediaType } from '../dicomweb/media-type.ts'
 import { badModel, MODEL_BYTES, type ModelItem } from '../dicomweb/model.ts'
 import { NativeModelReader } from '../dicomweb/native-model.ts'
+import { Turns } from '../dicomweb/steps.ts'
 import type { Taken } from '../spool/admission.ts'
 import type { Announced } from '../spool/arrival.ts'
 import type { BulkShelf } from './stow-bulk.ts'
@@ -31,6 +33,7 @@ interface NamedBulk extends Bulk {
 }
 
 export interface StowAssemblyDeps {
+  readonly clock: Pick<Clock, 'monotonic'>
   readonly shelf: BulkShelf
   readonly outcomes: StowOutcomes
   readonly begin: (announced: Announced) => Promise<Sink<Taken>>
@@ -50,7 +53,8 @@ export class StowAssembly {
 
   /** One part of metadata: one instance in XML, one or many in JSON. */
   async metadata(type: 'xml' | 'json', body: AsyncIterable<Buffer>, transferSyntax: string | undefined): Promise<void> {
-    const { models, bytes } = type === 'xml' ? await readXml(body) : await readJson(body)
+    const turns = new Turns(this.#deps.clock)
+    const { models, bytes } = type === 'xml' ? await readXml(body, turns) : await readJson(body, turns)
     const held = this.#waiting.reduce((sum, one) => sum + one.bytes, 0)
     for (const model of models) {
       const missing = new Set([...bulkNames(model)].filter((name) => !this.#bulks.has(nameOf(name))))
@@ -110,7 +114,7 @@ export class StowAssembly {
         if (lost !== undefined) throw lost
       }
       if (instance.missing.size > 0) throw badModel('bulk data that the metadata names did not come')
-      const pieces = writeDataSet(model, syntax)
+      const pieces = await new Turns(this.#deps.clock).run(writeDataSet(model, syntax))
       sink = await this.#deps.begin(announced)
       for await (const slice of dataSetSlices(pieces, syntax, (name) => this.#bulksOf(name))) await sink.write(slice)
     } catch (error) {
@@ -150,18 +154,24 @@ function nameOf(location: string): string {
   return URL.canParse(trimmed, BASE) ? new URL(trimmed, BASE).href : trimmed
 }
 
-async function readXml(body: AsyncIterable<Buffer>): Promise<{ models: readonly ModelItem[]; bytes: number }> {
+interface Models {
+  readonly models: readonly ModelItem[]
+  readonly bytes: number
+}
+
+async function readXml(body: AsyncIterable<Buffer>, turns: Turns): Promise<Models> {
   const reader = new NativeModelReader()
   let bytes = 0
   for await (const slice of body) {
     bytes += slice.length
     if (bytes > MODEL_BYTES) throw tooLarge()
     reader.write(slice)
+    if (turns.isOver) await turns.next()
   }
   return { models: [reader.end()], bytes }
 }
 
-async function readJson(body: AsyncIterable<Buffer>): Promise<{ models: readonly ModelItem[]; bytes: number }> {
+async function readJson(body: AsyncIterable<Buffer>, turns: Turns): Promise<Models> {
   const slices: Buffer[] = []
   let bytes = 0
   for await (const slice of body) {
@@ -169,7 +179,7 @@ async function readJson(body: AsyncIterable<Buffer>): Promise<{ models: readonly
     if (bytes > MODEL_BYTES) throw tooLarge()
     slices.push(Buffer.from(slice))
   }
-  return { models: readJsonModel(Buffer.concat(slices).toString('utf8')), bytes }
+  return { models: await turns.run(readJsonModel(Buffer.concat(slices).toString('utf8'))), bytes }
 }
 
 const tooLarge = (): KurirError => badModel('the metadata is too large; large values belong into bulk data')

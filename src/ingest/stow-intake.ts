@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import { type FailureCode, KurirError } from '../base/failure.ts'
 import type { Log } from '../base/log.ts'
 import { type ContentEncoding, contentEncodingOf, decodeBody, InflationError } from '../dicomweb/content-encoding.ts'
@@ -12,6 +13,7 @@ import { type BulkRoom, BulkShelf } from './stow-bulk.ts'
 import { type Ended, StowOutcomes, type StowResult } from './stow-outcomes.ts'
 
 export interface StowIntakeDeps {
+  readonly clock: Pick<Clock, 'monotonic'>
   readonly spool: Pick<Spool, 'begin'>
   readonly log: Log
   readonly arrival: (announced: Announced) => Arrival
@@ -32,7 +34,7 @@ export class StowIntake {
     this.#outcomes = new StowOutcomes(deps.log, deps.correlation)
     this.#shelf = new BulkShelf(deps.bulkRoom)
     const begin = (announced: Announced) => deps.spool.begin(deps.arrival(announced))
-    this.#assembly = new StowAssembly({ shelf: this.#shelf, outcomes: this.#outcomes, begin })
+    this.#assembly = new StowAssembly({ clock: deps.clock, shelf: this.#shelf, outcomes: this.#outcomes, begin })
   }
 
   /** Never rejects: what goes wrong with the body is `broken`, what goes wrong with an instance is its outcome. */

@@ -9,6 +9,7 @@ import { type Bulk, bulkNames, dataSetSlices, identityOf, syntaxFor } from '../.
 import { readJsonModel } from '../../src/dicomweb/json-model.ts'
 import type { ModelItem } from '../../src/dicomweb/model.ts'
 import { NativeModelReader } from '../../src/dicomweb/native-model.ts'
+import { atOnce } from '../support/at-once.ts'
 import { madeElement } from '../support/data-set.ts'
 
 const EXPLICIT = transferSyntaxOf('1.2.840.10008.1.2.1')
@@ -24,7 +25,7 @@ function readXml(text: string): ModelItem {
 const xml = (inner: string): ModelItem =>
   readXml(`<?xml version="1.0" encoding="UTF-8"?>
 <NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM" xml:space="preserve">${inner}</NativeDicomModel>`)
-const json = (attributes: object): ModelItem => readJsonModel(JSON.stringify(attributes))[0] ?? []
+const json = (attributes: object): ModelItem => atOnce(readJsonModel(JSON.stringify(attributes)))[0] ?? []
 
 async function bytesOf(model: ModelItem, bulks: Readonly<Record<string, readonly Buffer[]>> = {}, syntax = EXPLICIT) {
   const slices: Buffer[] = []
@@ -35,7 +36,8 @@ async function bytesOf(model: ModelItem, bulks: Readonly<Record<string, readonly
         yield bytes
       },
     }))
-  for await (const slice of dataSetSlices(writeDataSet(model, syntax), syntax, bulkOf)) slices.push(Buffer.from(slice))
+  for await (const slice of dataSetSlices(atOnce(writeDataSet(model, syntax)), syntax, bulkOf))
+    slices.push(Buffer.from(slice))
   return Buffer.concat(slices)
 }
 
@@ -206,9 +208,11 @@ describe('bulk data', () => {
   })
 
   test('of encapsulated pixels makes a fragment of each part', async () => {
-    const pieces: readonly DataSetPiece[] = writeDataSet(
-      xml('<DicomAttribute tag="7FE00010" vr="OB"><BulkData uri="f"/></DicomAttribute>'),
-      transferSyntaxByKeyword('JPEGBaseline8Bit') ?? EXPLICIT,
+    const pieces: readonly DataSetPiece[] = atOnce(
+      writeDataSet(
+        xml('<DicomAttribute tag="7FE00010" vr="OB"><BulkData uri="f"/></DicomAttribute>'),
+        transferSyntaxByKeyword('JPEGBaseline8Bit') ?? EXPLICIT,
+      ),
     )
     expect(pieces.map(({ kind }) => kind)).toEqual(['fragments'])
     const model = xml('<DicomAttribute tag="7FE00010" vr="OB"><BulkData uri="f"/></DicomAttribute>')
@@ -253,24 +257,27 @@ test.each<[string, () => unknown]>([
     () => xml('<DicomAttribute tag="00100010" vr="LO"><Value>&a;</Value></DicomAttribute>'),
   ],
   ['sequences a thousand deep in XML', () => xml(deepXml(1_000))],
-  ['sequences a hundred thousand deep in JSON', () => readJsonModel(deepJson(100_000))],
+  ['sequences a hundred thousand deep in JSON', () => atOnce(readJsonModel(deepJson(100_000)))],
   ['XML that ends early', () => readXml('<NativeDicomModel><DicomAttribute')],
   ['XML of another kind', () => readXml('<html/>')],
   ['XML of another encoding', () => readXml('<?xml version="1.0" encoding="UTF-16"?><NativeDicomModel/>')],
   ['XML with a tag that is none', () => xml('<DicomAttribute tag="PatientName" vr="PN"/>')],
-  ['no JSON', () => readJsonModel('{')],
-  ['JSON of another shape', () => readJsonModel('[1]')],
+  ['no JSON', () => atOnce(readJsonModel('{'))],
+  ['JSON of another shape', () => atOnce(readJsonModel('[1]'))],
   ['JSON with a tag that is none', () => json({ PatientName: { vr: 'PN' } })],
   ['JSON with a VR that there is not', () => json({ '00100010': { vr: 'XX' } })],
   ['JSON with two contents', () => json({ '00100010': { vr: 'OB', InlineBinary: '', BulkDataURI: 'x' } })],
   ['Base64 that is none', () => json({ '00420011': { vr: 'OB', InlineBinary: '§' } })],
   ['a number that does not fit', () => bytesOf(json({ '00280010': { vr: 'US', Value: [65_536] } }))],
   ['a number that is none', () => bytesOf(json({ '00280010': { vr: 'US', Value: ['x'] } }))],
-  ['a million empty items', () => readJsonModel(`{"00081140":{"vr":"SQ","Value":[${'{},'.repeat(1e6)}{}]}}`)],
-  ['three million values', () => readJsonModel(`{"00280010":{"vr":"US","Value":[${'1,'.repeat(3e6)}1]}}`)],
+  ['a million empty items', () => atOnce(readJsonModel(`{"00081140":{"vr":"SQ","Value":[${'{},'.repeat(1e6)}{}]}}`))],
+  ['three million values', () => atOnce(readJsonModel(`{"00280010":{"vr":"US","Value":[${'1,'.repeat(3e6)}1]}}`))],
   ['a million empty attributes', () => xml('<DicomAttribute tag="00100010" vr="LO"/>'.repeat(300_000))],
   ['more private creators than a group has blocks', () => bytesOf(creators(300))],
-  ['an attribute twice', () => bytesOf(readJsonModel('{"0020000D":{"vr":"UI"},"0020000d":{"vr":"UI"}}')[0] ?? [])],
+  [
+    'an attribute twice',
+    () => bytesOf(atOnce(readJsonModel('{"0020000D":{"vr":"UI"},"0020000d":{"vr":"UI"}}'))[0] ?? []),
+  ],
   ['an attribute of a command', () => bytesOf(json({ '00000100': { vr: 'US', Value: [1] } }))],
   ['umlauts in a code string', () => bytesOf(json({ '00080060': { vr: 'CS', Value: ['Ü'] } }))],
 ])('%s is refused', async (_name, work) => {
