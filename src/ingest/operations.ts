@@ -125,6 +125,8 @@ export const UPLOAD_BODIES = {
         items: BYTES,
         description: 'Part 10 files, or ZIP archives of them; as many as there are.',
       },
+      patientid: { type: 'string', maxLength: 64, description: 'Set as PatientID in all of them.' },
+      acc: { type: 'string', maxLength: 16, description: 'Set as AccessionNumber in all of them.' },
     },
   },
 } as const

@@ -1,5 +1,6 @@
 import type { FailureCode } from '../base/failure.ts'
 import type { UploadOutcome, UploadRefusal } from './upload-door-intake.ts'
+import type { Broken } from './upload-door-upload.ts'
 
 /** What an upload came to, as its caller is told. */
 export interface UploadAnswer {
@@ -31,7 +32,7 @@ const MOST_LISTED = 1_000
 const NO_MATTER: ReadonlySet<UploadRefusal> = new Set<UploadRefusal>(['not-dicom', 'empty'])
 
 /** @param broken why the body was not read to its end; what had come in whole before is kept */
-export function uploadAnswer(outcomes: readonly UploadOutcome[], broken: FailureCode | undefined): UploadAnswer {
+export function uploadAnswer(outcomes: readonly UploadOutcome[], broken: Broken | undefined): UploadAnswer {
   const taken = outcomes.filter((outcome) => outcome.kind === 'taken')
   const refused = outcomes.flatMap((outcome) =>
     outcome.kind === 'refused' ? [{ file: outcome.place, reason: outcome.reason }] : [],
@@ -57,14 +58,27 @@ export function uploadAnswer(outcomes: readonly UploadOutcome[], broken: Failure
       ? { status: 200, body: { status: 'success', ...body } }
       : { status: 207, body: { status: 'partial', message: partial(broken), ...body } }
   }
-  const status = statusOf(broken ?? refused.find(({ reason }) => !NO_MATTER.has(reason))?.reason)
+  const status = statusOf(codeOf(broken) ?? refused.find(({ reason }) => !NO_MATTER.has(reason))?.reason)
   return { status, body: { status: 'error', message: MESSAGES[status], ...body } }
 }
 
-const partial = (broken: FailureCode | undefined): string =>
-  broken === undefined
-    ? 'Some files were not taken; "refused" says which and why.'
-    : 'The upload broke off. What is listed was taken; send the rest again.'
+function partial(broken: Broken | undefined): string {
+  switch (broken?.kind) {
+    case undefined:
+      return 'Some files were not taken; "refused" says which and why.'
+    case 'failure':
+      return 'The upload broke off. What is listed was taken; send the rest again.'
+    case 'wrong':
+      return `${broken.sentence} What is listed was taken without it, and the rest was not.`
+    case 'late':
+      return 'In a form this large patientid and acc stand in front of the files. What is listed was taken without them.'
+    default:
+      return broken satisfies never
+  }
+}
+
+const codeOf = (broken: Broken | undefined): FailureCode | undefined =>
+  broken === undefined || broken.kind === 'failure' ? broken?.code : 'invalid-argument'
 
 function statusOf(reason: UploadRefusal | undefined): Exclude<UploadAnswer['status'], 200 | 207> {
   switch (reason) {

@@ -12,6 +12,11 @@ export interface NewAmendment {
   readonly reason: string
 }
 
+/** One that an instance comes with. */
+export interface AdmittedAmendment extends NewAmendment {
+  readonly by: string
+}
+
 /** A recorded correction: by whom, when and why. Holds patient data. */
 export interface AmendmentRow extends NewAmendment {
   readonly at: Instant

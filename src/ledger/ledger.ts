@@ -3,7 +3,7 @@ import type { FailureCode } from '../base/failure.ts'
 import type { Secret } from '../base/secret.ts'
 import type { Wakes } from '../base/wake.ts'
 import type { ResolvedEdit } from '../dicom/resolved-edit.ts'
-import type { AmendmentVerbs } from './amendments.ts'
+import type { AdmittedAmendment, AmendmentVerbs } from './amendments.ts'
 import type { BlobRef } from './blob-ref.ts'
 import type { PlanEntry, PlanOutcome, Unplanned } from './deciding.ts'
 import type { ErrandVerbs } from './errands.ts'
@@ -39,6 +39,8 @@ export interface Admission {
   readonly header: Uint8Array | null
   /** Why the header cannot be read or contradicts the command; such an instance is held `unreadable` at once. */
   readonly unreadable: string | null
+  /** What the request that brought it sets, on record in the same transaction: no decision is made without. */
+  readonly amendments?: readonly AdmittedAmendment[]
 }
 
 export interface Admitted {

@@ -7,6 +7,7 @@ import type { InstanceId } from '../ledger/ids.ts'
 import type { Admitted, Ledger } from '../ledger/ledger.ts'
 import type { Arrival } from './arrival.ts'
 import type { BlobSink, BlobStore, FinishedBlob } from './blob-store.ts'
+import { amendmentsOf } from './corrections.ts'
 import { type HeaderFacts, HeaderReading } from './header-reading.ts'
 
 /**
@@ -71,7 +72,9 @@ export class AdmissionSink implements Sink<Taken> {
     const { blob, facts } = await this.#finish()
     if (blob === undefined) return this.#ofOtherStudy(facts)
     const { identity, header, unreadable } = facts
-    const admission = { id: this.#id, blob: blob.ref, reception: this.#arrival.reception, identity, header, unreadable }
+    const { reception, corrections } = this.#arrival
+    const amendments = amendmentsOf(corrections, identity)
+    const admission = { id: this.#id, blob: blob.ref, reception, identity, header, unreadable, amendments }
     // The two flushes overlap: whichever is later decides when the answer leaves (ARCHITECTURE.md 6).
     this.#passed.recording()
     const recorded = this.#deps.ledger.admit([admission]).finally(() => this.#passed.recorded())

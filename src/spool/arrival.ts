@@ -1,5 +1,6 @@
 import type { SopClassUid, SopInstanceUid, TransferSyntaxUid } from '../dicom/uid.ts'
 import type { Reception } from '../ledger/records.ts'
+import type { Corrections } from './corrections.ts'
 
 /** What an object is said to be before it has been read: by a C-STORE-RQ, a file meta, a part's headers. */
 export interface Announced {
@@ -16,4 +17,5 @@ export interface Arrival {
   readonly onChanged?: 'keep' | 'refuse'
   /** The Study Instance UID it must have, where its way in was for one study only. */
   readonly onlyStudy?: string
+  readonly corrections?: Corrections
 }

@@ -1,14 +1,15 @@
 import { instant } from '../base/clock.ts'
 import type { Reception } from '../ledger/records.ts'
 import { DOORS } from '../ledger/states.ts'
+import type { Corrections } from './corrections.ts'
 
 /**
  * A reception as it stands in a blob's private information (0002,0102), so that its ledger row can be made again: JSON in
  * UTF-8, of even length (PS3.5 6.2, OB).
  */
-export function encodeReception(reception: Reception): Uint8Array {
+export function encodeReception(reception: Reception, corrections?: Corrections): Uint8Array {
   const { at, door, callingAe, calledAe, peer, associationId } = reception
-  const json = JSON.stringify({ version: 1, at, door, callingAe, calledAe, peer, associationId })
+  const json = JSON.stringify({ version: 1, at, door, callingAe, calledAe, peer, associationId, corrections })
   const bytes = Buffer.from(json)
   return bytes.length % 2 === 0 ? bytes : Buffer.from(`${json} `)
 }
@@ -30,6 +31,21 @@ export function readReception(bytes: Uint8Array): Reception | undefined {
     calledAe: text('calledAe'),
     peer: text('peer'),
     associationId: text('associationId'),
+  }
+}
+
+/** What the request that brought it set, as it stands there; undefined when it set nothing. */
+export function readCorrections(bytes: Uint8Array): Corrections | undefined {
+  const found = parseObject(bytes)?.['corrections']
+  if (typeof found !== 'object' || found === null) return undefined
+  const facts: Readonly<Record<string, unknown>> = { ...found }
+  const { patientId, accessionNumber, by, reason } = facts
+  if (typeof by !== 'string' || typeof reason !== 'string') return undefined
+  return {
+    ...(typeof patientId === 'string' ? { patientId } : {}),
+    ...(typeof accessionNumber === 'string' ? { accessionNumber } : {}),
+    by,
+    reason,
   }
 }
 

@@ -10,10 +10,11 @@ import type { Reception } from '../ledger/records.ts'
 import type { LedgerViews } from '../ledger/views.ts'
 import { BlobInspector, type Inspection } from './blob-inspection.ts'
 import { type BlobKey, parseBlobKey } from './blob-key.ts'
+import { amendmentsOf } from './corrections.ts'
 import type { DiskBlobStore } from './disk-blob-store.ts'
 import { diskFailure } from './file-io.ts'
 import { HeaderReading } from './header-reading.ts'
-import { readReception } from './reception-facts.ts'
+import { readCorrections, readReception } from './reception-facts.ts'
 
 export interface RecoveryDeps {
   readonly store: Pick<DiskBlobStore, 'buckets' | 'tray' | 'node'>
@@ -164,11 +165,14 @@ class Recovery {
   async #readmit(key: BlobKey, found: Inspection & { readonly kind: 'whole' }, reading: HeaderReading): Promise<void> {
     const { id, length, sha256 } = found.record
     const facts = found.meta?.privateInformation
+    const read = await reading.finish()
+    const corrections = facts === undefined ? undefined : readCorrections(facts)
     this.#admissions.push({
       id,
       blob: { store: 'disk', node: this.#deps.store.node, key, length, sha256 },
       reception: (facts === undefined ? undefined : readReception(facts)) ?? receptionUnknown(id),
-      ...(await reading.finish()),
+      ...read,
+      amendments: amendmentsOf(corrections, read.identity),
     })
     await this.#admit(ADMITTED_AT_ONCE)
   }

@@ -122,8 +122,8 @@ export class Spool implements AsyncDisposable {
   }
 }
 
-function fileMetaOf({ announced, reception }: Arrival): FileMeta {
+function fileMetaOf({ announced, reception, corrections }: Arrival): FileMeta {
   const sourceAe = reception.callingAe === null ? undefined : parseAeTitle(reception.callingAe)
-  const privateInformation = encodeReception(reception)
+  const privateInformation = encodeReception(reception, corrections)
   return { ...announced, ...(sourceAe === undefined ? {} : { sourceAe }), privateInformation }
 }

@@ -142,6 +142,21 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       expect(await ledger.plan([entry])).toEqual([{ kind: 'superseded' }])
     })
 
+    test('what comes with a correction is never decided without it, nor taken for what came without', async () => {
+      const same = { uid: '2.25.500', bytes: 'the same' }
+      const first = await planned([forward('pacs')], same)
+      const amendments = [{ ...AMENDMENT, by: 'budi' }]
+      const [row] = await ledger.admit([{ ...admission({ at: ledger.now(), ...same }), amendments }])
+      const id = row?.id ?? fail('nothing admitted')
+      expect(await ledger.unplanned(5)).toMatchObject([{ id, amendments: AMENDMENT.attributes }])
+      expect(await ledger.views.amendments(id)).toEqual([{ at: ledger.now(), by: 'budi', ...AMENDMENT }])
+      expect(await plan(id, [forward('cloud')])).toMatchObject({ kind: 'planned' })
+      // What comes without one is a duplicate of what did, and of nothing else.
+      expect(await plan(await admitted(same), [forward('pacs')])).toEqual({ kind: 'duplicate', of: first })
+      const { rows } = await ledger.views.auditEvents({ event: 'Instance Amended' }, { first: 5 })
+      expect(rows.map(({ row: event }) => event.actor)).toEqual(['budi'])
+    })
+
     test('what is settled keeps its decision, and the correction is on record', async () => {
       const id = await planned([forward('pacs')])
       await ledger.instanceAmend(id, AMENDMENT, BY)

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -17,7 +17,7 @@ import { ctInstance, madeElement, part10 } from '../support/data-set.ts'
 import { sha256 } from '../support/data-set-bytes.ts'
 import { testWithPeers } from '../support/peers.ts'
 import { temporaryDir } from '../support/processes.ts'
-import { collect, newId, openShelf } from '../support/spool-on-disk.ts'
+import { arrivalOf, collect, newId, openShelf, take } from '../support/spool-on-disk.ts'
 
 const run = promisify(execFile)
 let stack: AsyncDisposableStack
@@ -137,19 +137,87 @@ describe('an upload', () => {
     expect((await bodyOf(await door.post(form()))).code).toBe(400)
   })
 
-  test('that wants a patient or accession number set is refused whole: nothing leaves with the old one', async () => {
-    const door = await open()
+  const set = (...parts: readonly (readonly [string, string] | Buffer)[]): FormData => {
     const data = new FormData()
-    data.append('patientid', 'P-1')
-    data.append('file', new Blob([new Uint8Array(ct(1).file)]), 'a.dcm')
-    const body = await bodyOf(await door.post(data))
-    expect(body).toMatchObject({ code: 400, status: 'error' })
-    expect(await door.digests()).toEqual([])
+    for (const part of parts) {
+      if (Buffer.isBuffer(part)) data.append('file', new Blob([new Uint8Array(part)]), 'a.dcm')
+      else data.append(part[0], part[1])
+    }
+    return data
+  }
+  const amended = async (door: Awaited<ReturnType<typeof open>>) =>
+    (await door.shelf.ledger.unplanned(100)).map(({ amendments }) => amendments.map(({ name, value }) => [name, value]))
+
+  test.each([
+    ['in front of the files', set(['patientid', 'P-1'], ['acc', 'A-1'], ct(1).file, ct(2).file)],
+    ['between them', set(['acc', 'A-1'], ct(1).file, ['patientid', 'P-1'], ct(2).file)],
+    ['behind them', set(ct(1).file, ct(2).file, ['patientid', 'P-1'], ['accesionnum', 'A-1'])],
+  ])('sets what stands %s in all of them, on record under the name of the token', async (_where, data) => {
+    const door = await open()
+    expect((await door.post(data)).status).toBe(200)
+    const both = [
+      ['PatientID', 'P-1'],
+      ['AccessionNumber', 'A-1'],
+    ]
+    expect(await amended(door)).toEqual([both, both])
+    const [first] = await door.shelf.ledger.unplanned(1)
+    if (first === undefined) throw new Error('nothing taken')
+    expect(await door.shelf.ledger.views.amendments(first.id)).toMatchObject([
+      {
+        by: 'INGEST',
+        reason: 'set by the upload',
+        changes: [{ before: 'ID0001', after: 'P-1' }, { before: 'ACC0001' }],
+      },
+    ])
+    const audit = await door.shelf.ledger.views.auditEvents({ event: 'Instance Amended' }, { first: 5 })
+    expect(audit.rows.map(({ row }) => row.actor)).toEqual(['INGEST', 'INGEST'])
+    // The original is as it came.
+    expect((await door.digests()).sort()).toEqual([1, 2].map((n) => sha256(ct(n).dataSet)).sort())
     expect(JSON.stringify(door.log)).not.toContain('P-1')
-    const empty = new FormData()
-    empty.append('patientid', '')
-    empty.append('file', new Blob([new Uint8Array(ct(1).file)]), 'a.dcm')
-    expect((await door.post(empty)).status).toBe(200)
+    expect(await readdir(door.folder)).toEqual([])
+  })
+
+  test('sets them in an archive, too, and nothing that stands like that already or is empty', async () => {
+    const door = await open()
+    const archive = await zip({ a: ct(1).file, b: ct(2, { patientId: 'P-1' }).file })
+    const data = set(archive, ['patientid', 'P-1'], ['acc', ''])
+    expect((await door.post(data)).status).toBe(200)
+    expect(await amended(door)).toEqual([[['PatientID', 'P-1']], []])
+  })
+
+  test.each([
+    ['too long', 'acc', '12345678901234567'],
+    ['of two values', 'patientid', 'A\\B'],
+    ['with a line break', 'patientid', 'A\u0007B'],
+  ])('with a value %s is refused whole, and the answer does not repeat it', async (_what, name, value) => {
+    const door = await open()
+    const body = await bodyOf(await door.post(set(ct(1).file, [name, value])))
+    expect(body).toMatchObject({ code: 400, status: 'error' })
+    expect(JSON.stringify(body)).not.toContain(value)
+    expect(await door.digests()).toEqual([])
+  })
+
+  test('too large to wait for its end is told when a field comes too late', async () => {
+    const door = await open({ aside: { files: 1 } })
+    const body = await bodyOf(await door.post(set(ct(1).file, ct(2).file, ['acc', 'A-1'])))
+    expect(body).toMatchObject({ code: 207, message: expect.stringContaining('in front of the files') })
+    expect(await amended(door)).toEqual([[], []])
+    expect((await door.post(set(['acc', 'A-2'], ct(3).file, ct(4).file))).status).toBe(200)
+    expect((await amended(door)).slice(2)).toEqual(Array(2).fill([['AccessionNumber', 'A-2']]))
+  })
+
+  test('is set again when the ledger is made anew from the spool', async () => {
+    const home = stack.use(await temporaryDir('upload-again')).path
+    const corrections = { patientId: 'P-1', by: 'ani', reason: 'set by the upload' }
+    {
+      await using shelf = await openShelf(home)
+      await take(shelf.spool, arrivalOf(ct(1).file, { corrections }), ct(1).dataSet)
+    }
+    for (const file of await readdir(home)) if (file.startsWith('kurir.db')) await rm(join(home, file))
+    await using again = await openShelf(home)
+    const [instance] = await again.ledger.unplanned(1)
+    expect(instance?.amendments).toEqual([{ name: 'PatientID', value: 'P-1' }])
+    expect(await again.ledger.views.amendments(instance?.id ?? ('' as never))).toMatchObject([{ by: 'ani' }])
   })
 
   test('wants a token with the role, and a form', async () => {
@@ -163,7 +231,7 @@ describe('an upload', () => {
   })
 
   test('that breaks off keeps what had come whole, and says so', async () => {
-    const door = await open()
+    const door = await open({ aside: { files: 0 } })
     const head = (n: number): string =>
       `--b\r\nContent-Disposition: form-data; name="file"; filename="${n}.dcm"\r\n\r\n`
     const body = Buffer.concat([
@@ -179,6 +247,10 @@ describe('an upload', () => {
       transfers: [{ instance: ct(1).sopInstanceUid }],
     })
     expect(await door.digests()).toEqual([sha256(ct(1).dataSet)])
+    // While a correction may still follow, nothing is.
+    const other = await open()
+    expect((await other.post(body, { 'content-type': 'multipart/form-data; boundary=b' })).status).toBe(400)
+    expect(await other.digests()).toEqual([])
   })
 
   test('is told of a full disk, and nothing half is left', async () => {

@@ -1,5 +1,6 @@
 import type { InstanceId } from '../ids.ts'
 import type { Admission, Admitted } from '../ledger.ts'
+import { amending, noteAmended } from './amend-verbs.ts'
 import { instanceStates } from './instance-state.ts'
 import type { WriterVerbs } from './protocol.ts'
 import type { WriteContext } from './write-context.ts'
@@ -23,6 +24,8 @@ export const HEADER_INSERT = `INSERT INTO instance_header (instance, header) VAL
 export const INSTANCE_EARLIER = `SELECT id, sha256, calling_ae FROM instance
   WHERE sop_instance_uid = ? ORDER BY seq DESC LIMIT 8`
 export const INSTANCE_BY_ID = `SELECT seq, blob_key FROM instance WHERE id = ?`
+/** One with a correction is as it would be, had it been corrected at once. */
+export const INSTANCE_AMENDED = `UPDATE instance SET version = version + 1 WHERE seq = ?`
 export const HOLD_INSERT = `INSERT INTO obligation (id, instance, kind, state, reason, made_at)
   VALUES (?, ?, 'HOLD', 'HELD', ?, ?)`
 export const VERIFIED_SET = `INSERT INTO mark (name, value) SELECT 'verified', seq FROM instance WHERE id = ?
@@ -50,6 +53,8 @@ export function admitVerbs(context: WriteContext): Pick<WriterVerbs, 'admit' | '
   const insert = db.prepare(INSTANCE_INSERT)
   const insertHeader = db.prepare(HEADER_INSERT)
   const insertHold = db.prepare(HOLD_INSERT)
+  const amended = db.prepare<[number]>(INSTANCE_AMENDED)
+  const amend = amending(context)
   const byId = db.prepare<[string], { seq: number; blob_key: string }>(INSTANCE_BY_ID)
   const verified = db.prepare<[string]>(VERIFIED_SET)
   const withdrawals = WITHDRAW.map((sql) => db.prepare<[number]>(sql))
@@ -58,7 +63,7 @@ export function admitVerbs(context: WriteContext): Pick<WriterVerbs, 'admit' | '
   const standAlone = duplicatesStandAlone(context)
 
   function admitOne(admission: Admission): Admitted {
-    const { id, reception, header, unreadable } = admission
+    const { id, reception, header, unreadable, amendments = [] } = admission
     const known = byId.get(id)
     // Recovery may bring one that was admitted after all.
     if (known !== undefined) return { id, earlier: null }
@@ -75,6 +80,11 @@ export function admitVerbs(context: WriteContext): Pick<WriterVerbs, 'admit' | '
       subject: ['Instance', id],
       detail: unreadable,
     })
+    for (const amendment of amendments) {
+      amend(seq, amendment, amendment.by)
+      amended.run(seq)
+      noteAmended(context, id, amendment, amendment.by)
+    }
     if (readable) context.wake('plan')
     return { id, earlier }
   }

@@ -1,4 +1,5 @@
 import type { NewAmendment } from '../amendments.ts'
+import type { InstanceId } from '../ids.ts'
 import { decidingAnew } from './decide-anew.ts'
 import type { WriterVerbs } from './protocol.ts'
 import type { WriteContext } from './write-context.ts'
@@ -28,6 +29,13 @@ export function amending(context: WriteContext): (instance: number, amendment: N
   }
 }
 
+/** Puts a correction into the audit. */
+export function noteAmended(context: WriteContext, id: InstanceId, amendment: NewAmendment, by: string): void {
+  const detail = JSON.stringify({ reason: amendment.reason, changes: amendment.changes })
+  const note = { event: 'Instance Amended', actor: by, outcome: 'success', detail } as const
+  context.audit.append(context.at(), { ...note, subject: ['Instance', id] })
+}
+
 /** Corrections by people. */
 export function amendVerbs(context: WriteContext): Pick<WriterVerbs, 'instanceAmend'> {
   const { db } = context
@@ -46,9 +54,7 @@ export function amendVerbs(context: WriteContext): Pick<WriterVerbs, 'instanceAm
       amend(row.seq, amendment, by.name)
       for (const round of rounds.all(row.seq, row.seq)) anew.round(round)
       if (row.undecided === 1 || isOpen.get(row.seq) !== undefined) anew.instance(row.seq)
-      const detail = JSON.stringify({ reason: amendment.reason, changes: amendment.changes })
-      const note = { event: 'Instance Amended', actor: by.name, outcome: 'success', detail } as const
-      context.audit.append(context.at(), { ...note, subject: ['Instance', id] })
+      noteAmended(context, id, amendment, by.name)
       return { kind: 'ok', value: id }
     },
   }

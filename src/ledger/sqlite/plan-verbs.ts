@@ -13,10 +13,10 @@ import type { WriteContext } from './write-context.ts'
 export const INSTANCE_TO_PLAN = `SELECT seq, study, sha256, sop_instance_uid, calling_ae, received_at, undecided, version,
   round FROM instance WHERE id = ?`
 export const INSTANCE_PLANNED = `UPDATE instance SET undecided = 0, version = version + 1, duplicate_of = ? WHERE seq = ?`
-/** Others of the same SOP Instance UID that have the same bytes and the same sender, and are decided: who waits owes nothing. */
+/** Others of the same SOP Instance UID that have the same bytes and the same sender, and are decided: who waits owes nothing. With a correction the bytes say nothing of what leaves. */
 export const INSTANCE_TWINS = `SELECT seq, id, received_at FROM instance
   WHERE sop_instance_uid = ? AND sha256 = ? AND calling_ae IS ? AND seq <> ? AND duplicate_of IS NULL AND undecided = 0
-  ORDER BY seq DESC LIMIT 8`
+  AND NOT EXISTS (SELECT 1 FROM amendment a WHERE a.instance IN (instance.seq, ?)) ORDER BY seq DESC LIMIT 8`
 export const TWIN_DELIVERIES = `SELECT state, count(*) AS n FROM delivery WHERE instance = ? GROUP BY state`
 
 interface Planned {
@@ -124,7 +124,7 @@ export function planVerbs(context: WriteContext, duplicateWindowMs: number): Pic
 
 /** Finds the instance whose deliveries stand for this one's: the same bytes from the same sender, still going or just gone. */
 function twins({ db }: WriteContext, windowMs: number): (row: Planned) => Twin | undefined {
-  const find = db.prepare<[string, string, string | null, number], Twin>(INSTANCE_TWINS)
+  const find = db.prepare<[string, string, string | null, number, number], Twin>(INSTANCE_TWINS)
   const deliveries = db.prepare<[number], { state: string; n: number }>(TWIN_DELIVERIES)
   const stands = (row: Planned, twin: Twin): boolean => {
     const states = deliveries.all(twin.seq).map((each) => each.state)
@@ -134,7 +134,7 @@ function twins({ db }: WriteContext, windowMs: number): (row: Planned) => Twin |
   return (row) => {
     // A person who asks for a new decision means it.
     if (row.round > 0 || row.sop_instance_uid === '') return undefined
-    const candidates = find.all(row.sop_instance_uid, row.sha256, row.calling_ae, row.seq)
+    const candidates = find.all(row.sop_instance_uid, row.sha256, row.calling_ae, row.seq, row.seq)
     return candidates.find((twin) => stands(row, twin))
   }
 }
