@@ -6,6 +6,7 @@ import { createMetrics } from './admin/metrics.ts'
 import { createAdminServer } from './admin/server.ts'
 import { describePort } from './api/description.ts'
 import { addHealth } from './api/health.ts'
+import { addPage } from './api/page-route.ts'
 import { addRetrieval } from './api/routes.ts'
 import { associationEvents } from './app/association-events.ts'
 import { deliveryParts } from './app/deliveries.ts'
@@ -215,6 +216,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     reply.raw.once('close', () => associations.closed(request.id))
   })
   await describeApi(integrators.server, describePort(version))
+  await addPage(integrators.server)
   const callerAt = (peer: string) => httpCallerAt(ruleset().callers, peer)
   const onChangedAt = (peer: string) => httpChangedAt(ruleset().callers, peer)
   const knowsPair = (callingAe: string, calledAe: string): boolean =>
