@@ -1,5 +1,6 @@
 import { type Milliseconds, ms } from '../base/clock.ts'
 import type { HttpAnswer } from '../http/exchange.ts'
+import { answerFromXml, isXml } from './stow-answer-xml.ts'
 
 /** What a store's answer says of one instance. */
 export type SaidOfInstance =
@@ -42,6 +43,7 @@ export function readStowReport({ body }: Pick<HttpAnswer, 'body'>): StowReport {
 }
 
 function rootOf(body: Buffer): unknown {
+  if (isXml(body)) return answerFromXml(body)
   try {
     const parsed: unknown = JSON.parse(body.toString('utf8'))
     return Array.isArray(parsed) ? parsed[0] : parsed

@@ -188,6 +188,12 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       const id = await planned([hold('unmatched')])
       const [row] = await held()
       await ledger.holdRelease(row?.id ?? fail('none'), 'try', BY, AMENDMENT)
+      const [event] = (await ledger.views.auditEvents({ event: 'Hold Released' }, { first: 1 })).rows
+      expect(JSON.parse(event?.row.detail ?? '')).toEqual({
+        reason: 'try',
+        held: 'unmatched',
+        corrected: ['AccessionNumber'],
+      })
       await plan(id, [hold('unmatched')])
       expect(await held()).toHaveLength(1)
       expect(await ledger.views.amendments(id)).toHaveLength(1)

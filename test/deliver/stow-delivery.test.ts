@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import path from 'node:path'
@@ -10,6 +12,7 @@ import type { Destination } from '../../src/rules/destination.ts'
 import { ctInstance } from '../support/data-set.ts'
 import { dataSetOf, sha256 } from '../support/data-set-bytes.ts'
 import { type HarnessOptions, openDelivery, quickRetry } from '../support/delivery-harness.ts'
+import { peerPath, testWithPeers } from '../support/peers.ts'
 import { freePort, temporaryDir } from '../support/processes.ts'
 import { failedItem, type StowServer, sequence, startStowServer, storedItem, takesAll } from '../support/stow-server.ts'
 
@@ -40,6 +43,16 @@ const cloud = (to: HttpReach, batch = 50): Destination => ({
   verify: undefined,
   reach: { kind: 'stow', stow: { reach: to, batch } },
 })
+
+/** For 127.0.0.1, made on the spot. */
+function selfSigned(folder: string, name: string): { readonly keyFile: string; readonly certFile: string } {
+  const [keyFile, certFile] = [path.join(folder, `${name}.key`), path.join(folder, `${name}.pem`)]
+  const what = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-nodes', '-days', '2']
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
+  const args = ['req', '-x509', ...curve, ...what, '-keyout', keyFile, '-out', certFile]
+  execFileSync(peerPath('openssl') ?? 'openssl', args, { stdio: 'ignore' })
+  return { keyFile, certFile }
+}
 
 async function delivering(
   more: Partial<HttpReach> = {},
@@ -266,6 +279,61 @@ test('an answer that is no DICOM JSON, or far too long, is judged by its status 
   await harness.until(1)
   expect(await harness.tries(owed[0])).toEqual(['AMBIGUOUS answer-too-large', 'DELIVERED 200'])
 })
+
+const xmlItem = (uid: string, reason = ''): string =>
+  `<Item number="1"><DicomAttribute tag="00081155" vr="UI"><Value number="1">${uid}</Value></DicomAttribute>${
+    reason === '' ? '' : `<DicomAttribute tag="00081197" vr="US"><Value number="1">${reason}</Value></DicomAttribute>`
+  }</Item>`
+const xmlAnswer = (stored: string, failed: string): string =>
+  `<?xml version="1.0" encoding="UTF-8"?>\n<NativeDicomModel xmlns="http://dicom.nema.org/PS3.19/models/NativeDICOM">
+<DicomAttribute tag="00081199" vr="SQ">${stored}</DicomAttribute><DicomAttribute tag="00081198" vr="SQ">${failed}</DicomAttribute>
+</NativeDicomModel>`
+
+test('an answer in XML is read like one in JSON', async () => {
+  const { server, harness } = await delivering()
+  server.answer = ({ uids: [first = '', second = ''] }) => ({
+    status: 202,
+    headers: { 'content-type': 'application/dicom+xml' },
+    body: xmlAnswer(xmlItem(first), xmlItem(second, '43264')),
+  })
+  const owed = await oweAll(harness, many(2))
+  await harness.start()
+  await harness.until(2)
+  expect(await harness.tries(owed[0])).toEqual(['DELIVERED 202'])
+  expect((await harness.delivery(owed[1])).state).toBe('REJECTED')
+})
+
+testWithPeers(
+  ['openssl'],
+  'a server that wants a certificate is shown ours, and takes nothing without it',
+  async () => {
+    const home = stack.use(await temporaryDir('stow-tls')).path
+    const [theirs, ours] = [selfSigned(home, 'server'), selfSigned(home, 'client')]
+    const tls = {
+      key: readFileSync(theirs.keyFile),
+      cert: readFileSync(theirs.certFile),
+      ca: readFileSync(ours.certFile),
+    }
+    const server = stack.use(await startStowServer({ ...tls, requestCert: true, rejectUnauthorized: true }))
+    const to = (more: HttpReach['tls']): HttpReach =>
+      reach(server.port, { url: `https://127.0.0.1:${server.port}/dicom-web`, tls: more })
+    const trusted = { caFile: theirs.certFile }
+    const shown = cloud(to({ ...trusted, certFile: ours.certFile, keyFile: ours.keyFile }))
+    const destinations = [shown, { ...cloud(to(trusted)), name: 'without' }]
+    const harness = stack.use(await openDelivery({ folder: home, destinations }))
+    const with1 = await harness.owe(ct(1).file, ['cloud'])
+    const without = await harness.owe(ct(2).file, ['without'])
+    await harness.start()
+    await harness.until(1)
+    expect(await harness.tries(with1.deliveries[0])).toEqual(['DELIVERED 200'])
+    expect((await harness.untilDown('without')).reason).toMatch(/^(?:untrusted|connection-closed|tls)/)
+    // In TLS 1.3 a server says no when the request may be on its way already: some of it counts as lost, none as taken.
+    const tries = await harness.tries(without.deliveries[0])
+    expect(tries.filter((each) => !/^(?:TRANSIENT|AMBIGUOUS) (?:untrusted|connection-closed)$/.test(each))).toEqual([])
+    expect(server.seen.flatMap(({ uids }) => uids)).toEqual([ct(1).sopInstanceUid])
+    expect(await harness.dispatchers.verify('cloud')).toMatchObject({ reached: true })
+  },
+)
 
 test('our own lost bytes hold the one instance; the others of the request arrive', async () => {
   const { server, harness } = await delivering()

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect } from '@jest/globals'
 import { ms } from '../../src/base/clock.ts'
 import { findFileMeta } from '../../src/dicom/file-meta.ts'
-import { corpusFiles } from '../support/corpus.ts'
+import { corpusDir, corpusFiles } from '../support/corpus.ts'
 import { ctInstance } from '../support/data-set.ts'
 import { dataSetOf, sha256 } from '../support/data-set-bytes.ts'
 import { openDelivery, quickRetry } from '../support/delivery-harness.ts'
@@ -28,6 +28,18 @@ function material(): readonly Buffer[] {
     })
     .slice(0, 40)
 }
+
+/**
+ * Whoever sends them, Orthanc answers the files themselves with 400: a colour palette has no patient, study or series, which
+ * Orthanc cannot do without; and its plug-in (1.7) finds no UIDs where they are written as UN, as in this RT dose.
+ */
+const ORTHANC_REFUSES = ['modality/hotiron.dcm', 'modality/rtdose_rle.dcm']
+
+const nameOf = (digest: string): string =>
+  [...corpusFiles('modality'), ...corpusFiles('syntax')].find(({ path }) => digestOf(readFileSync(path)) === digest)
+    ?.name ?? 'none of the corpus'
+
+const digestOf = (file: Buffer): string => (findFileMeta(file, true).outcome === 'found' ? sha256(dataSetOf(file)) : '')
 
 testWithPeers(
   peers,
@@ -78,9 +90,11 @@ testWithPeers(
     const states = new Map<string, string>()
     for (const settlement of harness.settled) states.set(settlement.delivery, settlement.state)
     const delivered = [...owed].filter(([, id]) => states.get(id) === 'DELIVERED').map(([digest]) => digest)
-    // Orthanc takes no data set without the UIDs of its study and series; whatever it said it took is there unchanged.
+    // Whatever it said it took is there unchanged.
     expect(delivered.filter((digest) => !there.has(digest))).toEqual([])
-    expect(delivered.length).toBeGreaterThan(owed.size * 0.8)
+    const refused = [...owed].filter(([, id]) => states.get(id) === 'REJECTED').map(([digest]) => digest)
+    expect(refused.map(nameOf).sort()).toEqual(corpusDir() === undefined ? [] : ORTHANC_REFUSES)
+    expect(delivered).toHaveLength(owed.size - refused.length)
     const again = await harness.owe(ctInstance({ instanceNumber: 1 }).file, ['cloud'], {
       reception: { callingAe: 'ANOTHER' },
     })

@@ -53,6 +53,7 @@ interface Open {
   readonly instance: number
   readonly round: number | null
 }
+type HoldEvent = 'Hold Released' | 'Hold Discarded'
 type Found = { readonly kind: 'held'; readonly row: Held } | Exclude<OperatorOutcome<never>, { readonly kind: 'ok' }>
 
 /** What people and new rulesets do with what is held. */
@@ -74,8 +75,10 @@ export function holdVerbs(context: WriteContext): Pick<WriterVerbs, 'holdRelease
     return row.state === 'HELD' ? { kind: 'held', row } : { kind: 'not-allowed-now', state: row.state }
   }
 
-  function audit(event: 'Hold Released' | 'Hold Discarded', by: Actor, row: Held, reason: string): void {
-    const detail = JSON.stringify({ reason, held: row.reason })
+  /** A correction by the names of what it changes; the values stand with the amendment. */
+  function audit(event: HoldEvent, by: Actor, row: Held, reason: string, amendment?: NewAmendment): void {
+    const corrected = amendment?.changes.map(({ keyword, tag }) => keyword ?? tag)
+    const detail = JSON.stringify({ reason, held: row.reason, corrected })
     const note = { event, actor: by.name, outcome: 'success', detail } as const
     context.audit.append(context.at(), { ...note, subject: ['Instance', row.instanceId] })
   }
@@ -108,7 +111,7 @@ export function holdVerbs(context: WriteContext): Pick<WriterVerbs, 'holdRelease
       const { row } = found
       if (row.unreadable !== null) return { kind: 'not-allowed-now', state: 'unreadable' }
       if (row.spooled === 0) return { kind: 'not-allowed-now', state: 'original no longer in the spool' }
-      audit('Hold Released', by, row, reason)
+      audit('Hold Released', by, row, reason, amendment)
       if (row.delivery !== null) releaseDelivery(row, row.delivery, by, amendment)
       else releaseHold(row, by, amendment)
       return { kind: 'ok', value: row.instanceId }
