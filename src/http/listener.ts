@@ -100,10 +100,18 @@ export function createListener(settings: ListenerSettings, deps: ListenerDeps): 
   }
 }
 
-/** While we stop, a connection ends with its answer: kept alive, it would be waited for until the drain limit. */
+/**
+ * While we stop, a connection ends with its answer: kept alive, it would be waited for until the drain limit. An answer that
+ * had begun before has promised to keep it, so such a connection is closed when it has become idle.
+ */
 function closeBehindAnswers(server: FastifyInstance, stopping: AbortSignal): void {
   server.addHook('onSend', async (_request, reply) => {
     if (stopping.aborted) reply.header('connection', 'close')
+  })
+  server.addHook('onRequest', async (_request, reply) => {
+    reply.raw.once('close', () => {
+      if (stopping.aborted) server.server.closeIdleConnections()
+    })
   })
 }
 

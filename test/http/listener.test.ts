@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { ms, systemClock } from '../../src/base/clock.ts'
 import { idsFrom } from '../../src/base/id.ts'
@@ -147,6 +148,32 @@ test('stopping lets an open request finish and takes no new one', async () => {
   await stopped
   expect(performance.now() - from).toBeLessThan(5_000)
 })
+
+test.each(['read at once', 'left unread'])(
+  'an answer that was on its way when we stopped is finished, and its connection is not waited for: %s',
+  async (reader) => {
+    const leave = Promise.withResolvers<void>()
+    const { listener, url } = await start(({ server }) => {
+      server.get('/', (_request, reply) => {
+        async function* body() {
+          yield Buffer.from('begun, ')
+          await leave.promise
+          yield Buffer.from('finished')
+        }
+        return reply.type('text/plain').send(Readable.from(body(), { objectMode: false }))
+      })
+    })
+    const answer = await fetch(url)
+    const text = reader === 'left unread' ? undefined : answer.text()
+    const from = performance.now()
+    const stopped = listener[Symbol.asyncDispose]()
+    leave.resolve()
+    await stopped
+    expect(performance.now() - from).toBeLessThan(5_000)
+    expect(await (text ?? answer.text())).toBe('begun, finished')
+  },
+  15_000,
+)
 
 test('stopping waits no longer than its limit for one that hangs', async () => {
   const entered = Promise.withResolvers<void>()
