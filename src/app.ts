@@ -229,7 +229,12 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     clock,
     log,
     meter: metrics,
-    relay: { clock, views: ledger.views, wakes: ledger.wakes, knows: ({ callingAe, calledAe }) => knowsPair(callingAe, calledAe) },
+    relay: {
+      clock,
+      views: ledger.views,
+      wakes: ledger.wakes,
+      knows: ({ callingAe, calledAe }) => knowsPair(callingAe, calledAe),
+    },
     bulkRoom: { folder: inData(BULK_FOLDER), newId, expectRoom: () => spool.expectRoom() },
   })
   const uploads = {
