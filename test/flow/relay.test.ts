@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { type RunningApp, type SiteFolders, siteFolders, startApp } from '../support/app-in-process.ts'
 import { ctInstance } from '../support/data-set.ts'
+import { sha256 } from '../support/data-set-bytes.ts'
 import { type RecordingServer, recordingServer } from '../support/dimse-server.ts'
 import { ingestToken } from '../support/ingest-token.ts'
 import { freePort } from '../support/processes.ts'
@@ -82,7 +83,9 @@ test.each([
     [scu, scp],
     [scu, scp],
   ])
-  expect(archive.received.map(({ bytes }) => bytes)).toEqual([ct(1).dataSet, ct(2).dataSet])
+  // In which order they are sent is nobody's promise.
+  const sent = archive.received.map(({ bytes }) => sha256(bytes))
+  expect(sent.sort()).toEqual([ct(1).dataSet, ct(2).dataSet].map(sha256).sort())
   const { deliveries } = await kurir.ask<{ deliveries: { nodes: { state: string; rules: { name: string }[] }[] } }>(
     '{ deliveries(first: 9) { nodes { state rules { name } } } }',
   )
@@ -126,14 +129,16 @@ test('an archive that cannot be reached is no error: 202, and what is stored is 
   const { deliveries } = await kurir.ask<{ deliveries: { nodes: { state: string }[] } }>(
     '{ deliveries(first: 9) { nodes { state } } }',
   )
-  expect(deliveries.nodes.map(({ state }) => state)).toEqual(['READY'])
+  // A try may be under way at this moment.
+  expect(deliveries.nodes.map(({ state }) => state)).toEqual([expect.stringMatching(/^(?:READY|SENDING)$/)])
 })
 
 test('an archive that has taken some and is busy for others is 206, with where the study is', async () => {
+  // Should the busy one be sent first, the archive rests for two seconds before the other.
   answers.set(uid(2), 0xa700)
-  expect(await relay('/RELAYER/ARCHIVE/studies?wait=1', 1, 2)).toMatchObject({
+  expect(await relay('/RELAYER/ARCHIVE/studies?wait=5', 1, 2)).toMatchObject({
     status: 206,
     location: expect.stringMatching(/\/studies\/2\.25\.314159$/),
     failed: [],
   })
-})
+}, 30_000)
