@@ -38,10 +38,10 @@ export class StowIntake {
   }
 
   /** Never rejects: what goes wrong with the body is `broken`, what goes wrong with an instance is its outcome. */
-  async run(request: StoreRequest, body: AsyncIterable<Buffer>): Promise<StowResult> {
+  async run(request: StoreRequest, body: AsyncGenerator<Buffer, void, void>): Promise<StowResult> {
     await using _shelf = this.#shelf
     let broken: FailureCode | undefined
-    const whole = unpacked(body, request.encoding)
+    const whole = request.encoding === 'identity' ? body : unpacked(body, request.encoding)
     try {
       if (request.boundary === undefined) await this.#single(request.partType, whole)
       else await this.#parts(new MultipartReader(whole, request.boundary), request.partType)
@@ -83,8 +83,7 @@ export class StowIntake {
     part: Part,
     encoding: ContentEncoding,
   ): Promise<void> {
-    const counted = new CountedBody(part.body, part.headers.get('content-length'))
-    const body = counted.checked(decodeBody(counted, encoding))
+    const body = bodyOf(part, encoding)
     try {
       if (typeof type === 'object') await this.#assembly.bulk(type.bulk, media, body)
       else {
@@ -104,8 +103,7 @@ export class StowIntake {
       return this.#deps.arrival(said)
     }
     const reception = new Part10Reception({ spool: this.#deps.spool, arrival })
-    const counted = new CountedBody(part.body, part.headers.get('content-length'))
-    const failure = await this.#receive(reception, counted.checked(decodeBody(counted, encoding)))
+    const failure = await this.#receive(reception, bodyOf(part, encoding))
     if (failure !== undefined) return this.#outcomes.failed(announced, failure.cause)
     const ended = reception.end().then((outcome): Ended => (outcome.kind === 'taken' ? outcome : 'no-instance'))
     await this.#outcomes.await(ended, () => announced)
@@ -115,14 +113,13 @@ export class StowIntake {
    * Everything of a part. Resolves with why the spool did not take it: that is the instance's fate; what is still to come of
    * the part is the multipart reader's to skip. Rejects when the body itself breaks off. Of either nothing is left.
    */
-  async #receive(
-    reception: Part10Reception,
-    body: AsyncIterable<Buffer>,
-  ): Promise<{ readonly cause: unknown } | undefined> {
-    let failure: { readonly cause: unknown } | undefined
+  async #receive(reception: Part10Reception, body: AsyncIterable<Buffer>): Promise<Refusal> {
+    let failure: Refusal
     try {
       for await (const slice of body) {
-        failure = await refusalOf(reception, slice)
+        const written = writeTo(reception, slice)
+        // Most slices are only copied: nothing is waited for that need not be.
+        failure = written === undefined ? undefined : await written
         if (failure !== undefined) break
       }
     } catch (error) {
@@ -157,13 +154,26 @@ function bulkName({ headers }: Part): string | undefined {
   return headers.get('content-location') ?? (id === undefined ? undefined : `cid:${id.replace(/^<|>$/g, '')}`)
 }
 
-async function refusalOf(reception: Part10Reception, slice: Buffer): Promise<{ readonly cause: unknown } | undefined> {
+type Refusal = { readonly cause: unknown } | undefined
+
+/** Undefined: it is taken. */
+function writeTo(reception: Part10Reception, slice: Buffer): Promise<Refusal> | Refusal {
   try {
-    await reception.write(slice)
-    return undefined
+    return reception.write(slice)?.then(
+      () => undefined,
+      (cause: unknown) => ({ cause }),
+    )
   } catch (cause) {
     return { cause }
   }
+}
+
+/** A part without its encoding, held against the length that it states; as it comes where it has neither. */
+function bodyOf({ headers, body }: Part, encoding: ContentEncoding): AsyncIterable<Buffer> {
+  const stated = headers.get('content-length')
+  if (encoding === 'identity' && stated === undefined) return body
+  const counted = new CountedBody(body, stated)
+  return counted.checked(decodeBody(counted, encoding))
 }
 
 /** A part's body with its bytes counted, to be held against the length that it states. */

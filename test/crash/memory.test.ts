@@ -1,5 +1,8 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { request } from 'node:http'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { expect, test } from '@jest/globals'
 import { systemClock } from '../../src/base/clock.ts'
 import type { AeTitle } from '../../src/dicom/ae-title.ts'
@@ -9,6 +12,7 @@ import { ctInstance } from '../support/data-set.ts'
 import { temporaryDir } from '../support/processes.ts'
 import { startReceiver } from '../support/receiving-process.ts'
 import { newId } from '../support/spool-on-disk.ts'
+import { BOUNDARY, relatedType } from '../support/stow-bodies.ts'
 
 const MB = 1024 * 1024
 const small = ctInstance({ sizeBytes: 100_000 })
@@ -48,4 +52,35 @@ test('an object of 1 GB takes no more memory than a small one', async () => {
   const { bytes, fileFlushes } = await receiver.stop()
   expect(bytes).toBeGreaterThan(1024 * MB)
   expect(fileFlushes).toBeGreaterThanOrEqual(10 + 16)
+}, 120_000)
+
+test('a part of 512 MB in a STOW-RS body takes no more memory than a small one', async () => {
+  await using dir = await temporaryDir('memory-stow')
+  await using receiver = await startReceiver({ folder: join(dir.path, 'receiver') })
+  const body = async function* (megabytes: number): AsyncGenerator<Uint8Array> {
+    yield Buffer.from(`--${BOUNDARY}\r\nContent-Type: application/dicom\r\n\r\n`)
+    yield small.file.subarray(0, small.file.length - small.dataSet.length)
+    yield* large(megabytes)
+    yield Buffer.from(`\r\n--${BOUNDARY}--\r\n`)
+  }
+  const store = async (megabytes: number): Promise<number | undefined> => {
+    const asked = request({
+      host: '127.0.0.1',
+      port: receiver.httpPort,
+      method: 'POST',
+      path: '/studies',
+      headers: relatedType(),
+    })
+    const answered = once(asked, 'response')
+    await pipeline(body(megabytes), asked)
+    const [response] = await answered
+    response.resume()
+    await once(response, 'end')
+    return response.statusCode
+  }
+  for (let i = 0; i < 10; i += 1) expect(await store(8)).toBe(200)
+  const before = statusLine(receiver.pid, 'VmRSS')
+  expect(await store(512)).toBe(200)
+  expect(statusLine(receiver.pid, 'VmHWM') - before).toBeLessThan(100 * MB)
+  expect((await receiver.stop()).bytes).toBeGreaterThan(512 * MB)
 }, 120_000)
