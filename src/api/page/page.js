@@ -27,6 +27,9 @@ function counted(reasons) {
 
 async function upload(file, row, signal) {
   const body = new FormData()
+  // Before the file: what is to be set is known when its first byte comes.
+  if (typed('#upload-patient') !== '') body.append('patientid', typed('#upload-patient'))
+  if (typed('#upload-acc') !== '') body.append('acc', typed('#upload-acc'))
   body.append('file', file)
   const { status, answer } = await send('/api/dicom/upload', { body, progress: row.progress, signal })
   row.status = status
