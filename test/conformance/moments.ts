@@ -557,6 +557,17 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       expect(await ledger.openRounds(5)).toHaveLength(1)
     })
 
+    test('a member whose answer came since it was frozen is undecided, and not held for want of a decision', async () => {
+      const id = await planned([waiting()], {}, { moment: POLICY })
+      const round = await open1()
+      await answer(answered(FOUND))
+      await ledger.planRound(part(round, [owes(id)]))
+      expect(await ledger.views.obligationCounts()).toMatchObject({ HELD: 0, WAITING: 0, undecided: 1 })
+      expect(await stateOf(id)).toBe('PENDING')
+      await plan(id, [forward('cloud')])
+      expect(await ledger.views.obligationCounts()).toMatchObject({ HELD: 0, PENDING: 1, undecided: 0 })
+    })
+
     test('what one ruleset began to write is told, and left alone by new rules until it is finished', async () => {
       const ids = [await member(), await member()]
       const round = await open1()

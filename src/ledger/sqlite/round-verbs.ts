@@ -28,7 +28,8 @@ export const MEMBERS_FREEZE = `INSERT INTO round_member (round, instance, is_new
   WHERE i.study = ? AND i.state <> 'DISCARDED' AND i.unreadable IS NULL ORDER BY i.seq`
 export const ROUND_TO_PLAN = `SELECT r.seq, r.study, r.number, r.version, r.state, s.study_instance_uid AS uid
   FROM study_round r JOIN study s ON s.seq = r.study WHERE r.id = ?`
-export const MEMBER_TO_PLAN = `SELECT i.seq, i.study, i.sha256, i.state FROM round_member m JOIN instance i ON i.seq = m.instance
+export const MEMBER_TO_PLAN = `SELECT i.seq, i.study, i.sha256, i.state, i.undecided
+  FROM round_member m JOIN instance i ON i.seq = m.instance
   WHERE m.round = ? AND m.instance = (SELECT seq FROM instance WHERE id = ?)`
 /** What it waited for by this round's decision before, and its waiting for the moment that came. */
 export const MEMBER_FORGET = `DELETE FROM obligation WHERE instance = ? AND delivery IS NULL AND state = 'WAITING'
@@ -60,6 +61,7 @@ interface Member {
   readonly study: number
   readonly sha256: string
   readonly state: string
+  readonly undecided: number
 }
 
 /** What is not decided at the instance moment yet is looked at again after this. */
@@ -203,9 +205,10 @@ function planningMembers(context: WriteContext): (round: ToPlan, part: RoundPart
       if (owed.kind === 'DELIVER') deliver(round, part, member, owed, id, again)
       else if (owe(by, owed) === 'answered') answered = true
     }
-    // Wall W6.
-    if (owes.get(member.seq) === undefined) owe(by, { kind: 'HOLD', rule: null, reason: 'no-decision' })
-    refreshState(member.seq)
+    // Wall W6. One that an answer made undecided since it was frozen is accounted for by that.
+    const isUndecided = member.undecided === 1
+    if (!isUndecided && owes.get(member.seq) === undefined) owe(by, { kind: 'HOLD', rule: null, reason: 'no-decision' })
+    refreshState(member.seq, isUndecided)
     return answered
   }
 }
