@@ -50,9 +50,11 @@ export class Part10Reception implements Sink<Part10Outcome> {
   write(slice: Uint8Array): Promise<void> | void {
     if (this.#open !== undefined) return this.#open.sink.write(slice)
     if (this.#ended !== undefined) return
-    this.#head.push(Buffer.from(slice))
     this.#headBytes += slice.length
-    if (this.#headBytes < this.#nextLook) return
+    const isEnough = this.#headBytes >= this.#nextLook
+    // What is looked at before the next slice comes need not be copied.
+    this.#head.push(isEnough ? slice : Buffer.from(slice))
+    if (!isEnough) return
     // Joining is put off, or a sender of single bytes would have each of them copied again with the next.
     this.#nextLook = this.#headBytes * 2
     return this.#begin(this.#headBytes >= LONGEST_HEAD)
@@ -72,10 +74,9 @@ export class Part10Reception implements Sink<Part10Outcome> {
 
   /** @param isAll whether no more of the head will be waited for */
   async #begin(isAll: boolean): Promise<void> {
-    const head = Buffer.concat(this.#head)
-    this.#head = [head]
+    const head = joined(this.#head)
     const found = findFileMeta(head, isAll)
-    if (found.outcome === 'incomplete') return
+    if (found.outcome === 'incomplete') return this.#keep(head)
     if (found.outcome === 'not-dicom') return this.#refuse(head.length === 0 ? 'empty' : 'not-dicom')
     const { meta, transferSyntaxUid, dataSetOffset } = found
     const dataSet = head.subarray(dataSetOffset)
@@ -84,7 +85,7 @@ export class Part10Reception implements Sink<Part10Outcome> {
     if (sopClassUid !== undefined && sopInstanceUid !== undefined) {
       return this.#admit({ sopClassUid, sopInstanceUid, transferSyntaxUid }, dataSet)
     }
-    if (!isAll) return
+    if (!isAll) return this.#keep(head)
     const header = await headerOf(dataSet, transferSyntaxUid)
     const classUid = sopClassUid ?? header.sopClassUid
     const instanceUid = sopInstanceUid ?? header.sopInstanceUid
@@ -99,6 +100,10 @@ export class Part10Reception implements Sink<Part10Outcome> {
     if (dataSet.length > 0) await sink.write(dataSet)
   }
 
+  #keep(head: Buffer): void {
+    this.#head = [Buffer.from(head)]
+  }
+
   #refuse(reason: Part10Refusal): void {
     this.#finish({ kind: 'refused', reason })
   }
@@ -107,6 +112,13 @@ export class Part10Reception implements Sink<Part10Outcome> {
     this.#ended = outcome
     this.#head = []
   }
+}
+
+function joined(slices: readonly Uint8Array[]): Buffer {
+  const [only] = slices
+  return only !== undefined && slices.length === 1
+    ? Buffer.from(only.buffer, only.byteOffset, only.length)
+    : Buffer.concat(slices)
 }
 
 async function headerOf(dataSet: Buffer, transferSyntaxUid: Announced['transferSyntaxUid']) {
