@@ -7,14 +7,14 @@ import { encodeCommitRecord } from './commit-record.ts'
 import type { SpoolCounters } from './counts.ts'
 import { type Digest, sha256 } from './digest.ts'
 import { BLOCK_BYTES, padded } from './direct-io.ts'
-import { closeCut, diskFailure, flushFile, writeAt } from './file-io.ts'
+import { diskFailure, flushFile, writeAt } from './file-io.ts'
 import type { Tray, TrayFile } from './tray.ts'
 
 /** A growing object is flushed each time it has grown by this, so that its last flush is no longer than another's. */
 const FLUSH_EVERY = 64 * 1024 * 1024
 
 export interface DiskBlobSinkDeps {
-  readonly tray: Pick<Tray, 'putBack' | 'drop'>
+  readonly tray: Pick<Tray, 'putBack' | 'drop' | 'finish'>
   /** Of whole blocks each. */
   readonly chunks: BufferPool
   /** Of one block each. */
@@ -158,7 +158,7 @@ export class DiskBlobSink implements BlobSink {
     } finally {
       this.#giveBack()
     }
-    closeCut(this.#file.fd, end)
+    this.#deps.tray.finish(this.#file, end)
   }
 
   /** The last chunk and the commit record, side by side; every write is of whole blocks. */
