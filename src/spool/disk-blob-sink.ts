@@ -7,14 +7,14 @@ import { encodeCommitRecord } from './commit-record.ts'
 import type { SpoolCounters } from './counts.ts'
 import { type Digest, sha256 } from './digest.ts'
 import { BLOCK_BYTES, padded } from './direct-io.ts'
-import { diskFailure, flushFile, writeAt } from './file-io.ts'
+import { closeCut, diskFailure, flushFile, writeAt } from './file-io.ts'
 import type { Tray, TrayFile } from './tray.ts'
 
 /** A growing object is flushed each time it has grown by this, so that its last flush is no longer than another's. */
 const FLUSH_EVERY = 64 * 1024 * 1024
 
 export interface DiskBlobSinkDeps {
-  readonly tray: Pick<Tray, 'putBack' | 'drop' | 'finish'>
+  readonly tray: Pick<Tray, 'putBack' | 'drop'>
   /** Of whole blocks each. */
   readonly chunks: BufferPool
   /** Of one block each. */
@@ -66,8 +66,9 @@ export class DiskBlobSink implements BlobSink {
     this.#gather(slice)
   }
 
-  finish(): Promise<FinishedBlob> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+  /** When it resolves every byte has found its place: only the flush is left, which a full disk does not refuse. */
+  async finish(): Promise<FinishedBlob> {
+    if (this.#failure !== undefined) throw this.#failure
     const end = this.#position + this.#used
     const record = {
       id: this.#id,
@@ -75,14 +76,20 @@ export class DiskBlobSink implements BlobSink {
       length: end - this.#dataSetAt,
       sha256: this.#digest.end(),
     }
+    try {
+      await this.#writeRest(encodeCommitRecord(record))
+    } catch (error) {
+      this.#fail(error)
+      throw diskFailure(error)
+    }
     this.#deps.counters.blobs += 1
     this.#deps.counters.bytes += record.length
     const { length } = record
     const ref: BlobRef = { store: 'disk', node: this.#deps.node, key: this.#file.key, length, sha256: record.sha256 }
-    const durable = this.#makeDurable(encodeCommitRecord(record), end)
+    const durable = this.#makeDurable(end)
     // Its owner awaits it later, beside the ledger's commit.
     durable.catch(() => {})
-    return Promise.resolve({ ref, durable })
+    return { ref, durable }
   }
 
   async abort(): Promise<void> {
@@ -147,9 +154,8 @@ export class DiskBlobSink implements BlobSink {
     })
   }
 
-  async #makeDurable(record: Buffer, end: number): Promise<void> {
+  async #makeDurable(end: number): Promise<void> {
     try {
-      await this.#writeRest(record)
       await this.#flush()
     } catch (error) {
       // The kernel may have forgotten the dirty pages: asking again would answer that all is well.
@@ -158,7 +164,7 @@ export class DiskBlobSink implements BlobSink {
     } finally {
       this.#giveBack()
     }
-    this.#deps.tray.finish(this.#file, end)
+    closeCut(this.#file.fd, end)
   }
 
   /** The last chunk and the commit record, side by side; every write is of whole blocks. */

@@ -35,12 +35,20 @@ export const flushDirectory = (fd: number): Promise<void> => call((done) => fs.f
 export const truncateFile = (fd: number): Promise<void> => call((done) => fs.ftruncate(fd, 0, (error) => done(error)))
 
 /**
- * Closes a file whose bytes are flushed, cut to its length: the padding of its last block goes. A power cut may bring it
- * back; where the bytes end the commit record says, and so nothing is told of what goes wrong.
+ * Closes a file whose bytes are flushed, cut to its length: the padding of its last block goes. Nothing is left to be
+ * written, which takes no longer than asking another thread to do it; a power cut may bring the padding back.
  */
-export async function closeCut(fd: number, length: number): Promise<void> {
-  await call<null>((done) => fs.ftruncate(fd, length, (error) => done(error, null))).catch(() => {})
-  await closeFile(fd).catch(() => {})
+export function closeCut(fd: number, length: number): void {
+  try {
+    fs.ftruncateSync(fd, length)
+  } catch {
+    // The commit record says where the bytes end.
+  }
+  try {
+    fs.closeSync(fd)
+  } catch {
+    // Its bytes are flushed; there is nothing more that a close could lose.
+  }
 }
 
 /** Bytes read, fewer than asked for only at the end of the file. */

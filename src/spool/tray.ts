@@ -2,7 +2,7 @@ import { constants, unlinkSync } from 'node:fs'
 import type { NewId } from '../base/id.ts'
 import { type BlobKey, blobKey } from './blob-key.ts'
 import type { Buckets } from './buckets.ts'
-import { closeCut, closeFile, diskFailure, openFile, truncateFile } from './file-io.ts'
+import { closeFile, diskFailure, openFile, truncateFile } from './file-io.ts'
 
 /** An empty file whose name would survive a power cut, open for reading and writing. */
 export interface TrayFile {
@@ -27,7 +27,6 @@ export class Tray implements AsyncDisposable {
   /** Empty files of an earlier run, whose names have been flushed. */
   readonly #closed: BlobKey[] = []
   readonly #flags: number
-  readonly #finishing = new Set<Promise<void>>()
   #filling: Promise<void> | undefined
   #disposed = false
 
@@ -69,12 +68,6 @@ export class Tray implements AsyncDisposable {
     else this.#open.push(file)
   }
 
-  /** Closes a file whose bytes are durable, cut to its length; nobody waits for it but the end of the tray. */
-  finish(file: TrayFile, length: number): void {
-    const finishing = closeCut(file.fd, length).finally(() => this.#finishing.delete(finishing))
-    this.#finishing.add(finishing)
-  }
-
   /** Takes a file away for good: its disk has failed it once and may say anything the second time. */
   async drop(file: TrayFile): Promise<void> {
     try {
@@ -88,7 +81,6 @@ export class Tray implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
     await this.#filling?.catch(() => {})
-    await Promise.all(this.#finishing)
     await Promise.all(this.#open.splice(0).map((file) => closeFile(file.fd)))
   }
 

@@ -70,8 +70,6 @@ test('a blob is a Part 10 file around the data set, readable by its owner alone'
   await withStore(async (store, folder) => {
     const ref = await keep(store, [Buffer.from('the data set')])
     const path = join(folder, ref.key)
-    // It is cut to its length when nobody waits for it any more.
-    await store.tray[Symbol.asyncDispose]()
     const file = readFileSync(path)
     expect(file.toString('latin1', 128, 132)).toBe('DICM')
     const read = readFileMeta(file)
