@@ -6,7 +6,7 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.js' },
   reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
-  testTimeout: 30_000,
+  testTimeout: 60_000,
   maxWorkers: 2,
   // What Jest sees is half of it: test/support/line-coverage.ts adds the processes and threads, and judges.
   collectCoverageFrom: ['src/**/*.ts', '!**/*.d.ts', '!src/admin/generated.ts'],
