@@ -210,7 +210,8 @@ test.each(REQUESTS)('a store of %s is taken', async (_name, headers, body, holds
     status: 200,
     body: '',
   })
-  const come = (await ledger.unplanned(999)).slice(before.length)
+  // In the order in which they came: several are admitted at once.
+  const come = (await ledger.unplanned(999)).slice(before.length).toSorted((a, b) => (a.id < b.id ? -1 : 1))
   const read = come.map(async ({ identity, blob }) => ({
     transferSyntax: identity.transferSyntaxUid,
     dataSet: await collect(spool.read(blob)),

@@ -57,7 +57,8 @@ export async function startStow(
     log,
     folder,
     dataSets: async () => {
-      const found = await shelf.ledger.unplanned(1_000)
+      // In the order in which they came: several are admitted at once.
+      const found = (await shelf.ledger.unplanned(1_000)).toSorted((a, b) => (a.id < b.id ? -1 : 1))
       return Promise.all(found.map(({ blob }) => collect(shelf.spool.read(blob))))
     },
     post: (path, body, headers = {}) =>
