@@ -6,9 +6,10 @@ import type { Sink } from '../base/sink.ts'
 import type { InstanceId } from '../ledger/ids.ts'
 import type { Admitted, Ledger } from '../ledger/ledger.ts'
 import type { Arrival } from './arrival.ts'
-import type { BlobSink, BlobStore, FinishedBlob } from './blob-store.ts'
+import type { BlobSink, FinishedBlob } from './blob-store.ts'
 import { amendmentsOf } from './corrections.ts'
 import { type HeaderFacts, HeaderReading } from './header-reading.ts'
+import type { Withdrawals } from './withdrawals.ts'
 
 /**
  * What became of an object that came in whole. `refused`: other bytes were here under its UID, and that was not to be.
@@ -27,8 +28,8 @@ export interface Taken {
 }
 
 export interface AdmissionDeps {
-  readonly store: Pick<BlobStore, 'remove'>
-  readonly ledger: Pick<Ledger, 'admit' | 'withdraw'>
+  readonly ledger: Pick<Ledger, 'admit'>
+  readonly withdrawals: Pick<Withdrawals, 'takeBack'>
   readonly clock: Pick<Clock, 'monotonic'>
   readonly log: Log
 }
@@ -82,7 +83,6 @@ export class AdmissionSink implements Sink<Taken> {
     if (durable.status === 'rejected') return this.#undo(blob, durable.reason)
     if (admitted.status === 'rejected') return this.#undo(blob, admitted.reason)
     const taken = await this.#judge(blob, facts, admitted.value[0]?.earlier ?? null)
-    this.#passed.left()
     this.#logAdmitted(taken)
     return taken
   }
@@ -116,10 +116,9 @@ export class AdmissionSink implements Sink<Taken> {
 
   async #judge(blob: FinishedBlob, facts: HeaderFacts, earlier: Admitted['earlier']): Promise<Taken> {
     const refused = earlier?.bytes === 'changed' && this.#arrival.onChanged === 'refuse'
-    if (refused) {
-      await this.#deps.ledger.withdraw(this.#id, 'conflict')
-      await this.#deps.store.remove(blob.ref)
-    }
+    const left = (): void => this.#passed.left()
+    if (refused) await this.#deps.withdrawals.takeBack(this.#id, blob.ref, 'conflict', left)
+    else left()
     return this.#taken(refused ? 'refused' : 'kept', blob.ref.length, facts, earlier)
   }
 
@@ -129,13 +128,11 @@ export class AdmissionSink implements Sink<Taken> {
   }
 
   /**
-   * One half failed: the other is taken back, and the sender hears of the failure. What cannot be taken back stays in flight,
-   * where no planner sees it, until the next start's recovery.
+   * One half failed: the other is taken back, and the sender hears of the failure. Until then it is in flight, where no planner
+   * sees it.
    */
   async #undo(blob: FinishedBlob, error: unknown): Promise<never> {
-    await this.#deps.ledger.withdraw(this.#id, codeOf(error))
-    await this.#deps.store.remove(blob.ref)
-    this.#passed.left()
+    await this.#deps.withdrawals.takeBack(this.#id, blob.ref, codeOf(error), () => this.#passed.left())
     throw error
   }
 

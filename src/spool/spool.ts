@@ -15,6 +15,7 @@ import { FreeSpaceGuard } from './free-space.ts'
 import { InFlight } from './in-flight.ts'
 import { encodeReception } from './reception-facts.ts'
 import { VerifiedMark } from './verified-mark.ts'
+import { Withdrawals } from './withdrawals.ts'
 
 export interface SpoolDeps {
   readonly store: BlobStore
@@ -31,6 +32,7 @@ export class Spool implements AsyncDisposable {
   readonly #guard: FreeSpaceGuard
   readonly #inFlight = new InFlight()
   readonly #mark: VerifiedMark
+  readonly #withdrawals: Withdrawals
   /** Objects whose row is still to come. */
   #expected = 0
 
@@ -38,6 +40,7 @@ export class Spool implements AsyncDisposable {
     this.#deps = deps
     this.#guard = new FreeSpaceGuard(deps.store, deps.freeMin, deps.clock)
     this.#mark = new VerifiedMark({ ...deps, inFlight: this.#inFlight })
+    this.#withdrawals = new Withdrawals(deps)
   }
 
   /** Objects being received or made durable at this moment. */
@@ -63,7 +66,7 @@ export class Spool implements AsyncDisposable {
     }
     try {
       const blob = await this.#deps.store.begin(id, fileMetaOf(arrival))
-      return new AdmissionSink(this.#deps, id, arrival, blob, passed)
+      return new AdmissionSink({ ...this.#deps, withdrawals: this.#withdrawals }, id, arrival, blob, passed)
     } catch (error) {
       passed.recorded()
       passed.left()
@@ -105,6 +108,7 @@ export class Spool implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#withdrawals[Symbol.asyncDispose]()
     await this.#mark[Symbol.asyncDispose]()
   }
 

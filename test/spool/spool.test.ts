@@ -165,6 +165,40 @@ test('bytes that could not be flushed take their row back with them', async () =
   })
 })
 
+test('what the ledger has no room to take back is out of sight, and taken back when there is room', async () => {
+  await withShelf(async (shelf, folder) => {
+    const failure = new KurirError('disk-io', 'transient', 'the disk failed')
+    const clock = new TestClock()
+    let full = 2
+    const withdrawn = Promise.withResolvers<void>()
+    const ledger: Shelf['ledger'] = Object.create(shelf.ledger, {
+      withdraw: {
+        value: async (...args: Parameters<Shelf['ledger']['withdraw']>) => {
+          if (full-- > 0) throw new KurirError('disk-full', 'transient', 'no room on the disk')
+          await shelf.ledger.withdraw(...args)
+          withdrawn.resolve()
+        },
+      },
+    })
+    await using spool = spoolOver(
+      { ...shelf, ledger },
+      { begin: async (id, meta) => flushedAfter(await shelf.store.begin(id, meta), Promise.reject(failure)) },
+      0,
+      clock,
+    )
+    await expect(take(spool, arrivalOf(ct.file), ct.dataSet)).rejects.toBe(failure)
+    expect(blobsIn(folder)).toHaveLength(0)
+    expect(await shelf.ledger.unplanned(10)).toHaveLength(1)
+    expect(await spool.unplanned(10)).toHaveLength(0)
+    for (let passed = 0; passed < 2; passed += 1) {
+      await clock.untilWaiting(1)
+      await clock.advance(1_000)
+    }
+    await withdrawn.promise
+    expect(await shelf.ledger.unplanned(10)).toHaveLength(0)
+  })
+})
+
 test('a ledger that does not answer leaves no Success and nothing for a planner', async () => {
   await using dir = await temporaryDir('spool')
   await using shelf = await openShelf(dir.path)
