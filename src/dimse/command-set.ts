@@ -122,31 +122,33 @@ const UID_ELEMENTS: ReadonlySet<number> = new Set([
   ELEMENT.requestedSopInstanceUid,
 ])
 
-/** Writes a command set with its group length (0000,0000). Elements ascending. */
+/** Writes a command set with its group length (0000,0000), in one buffer. Elements ascending. */
 export function encodeCommandSet(elements: readonly CommandElement[]): Buffer {
-  const parts = elements.map(([element, value]) => encodeElement(element, encodeValue(element, value)))
-  const length = parts.reduce((sum, part) => sum + part.length, 0)
-  const groupLength = Buffer.alloc(4)
-  groupLength.writeUInt32LE(length)
-  return Buffer.concat([encodeElement(ELEMENT.groupLength, groupLength), ...parts])
-}
-
-function encodeElement(element: number, value: Buffer): Buffer {
-  const bytes = Buffer.alloc(8 + value.length)
-  bytes.writeUInt16LE(element, 2)
-  bytes.writeUInt32LE(value.length, 4)
-  value.copy(bytes, 8)
+  let length = 0
+  for (const [, value] of elements) length += ELEMENT_HEAD + valueLength(value)
+  const bytes = Buffer.allocUnsafe(ELEMENT_HEAD + 4 + length)
+  let at = writeHead(bytes, 0, ELEMENT.groupLength, 4)
+  at = bytes.writeUInt32LE(length, at)
+  for (const [element, value] of elements) at = writeElement(bytes, at, element, value)
   return bytes
 }
 
-function encodeValue(element: number, value: number | string): Buffer {
-  if (typeof value === 'string') {
-    const pad = UID_ELEMENTS.has(element) ? '\0' : ' '
-    return Buffer.from(value.length % 2 === 0 ? value : value + pad, 'latin1')
-  }
-  const us = Buffer.alloc(2)
-  us.writeUInt16LE(value)
-  return us
+/** Tag and length (PS3.5 7.1.3). */
+const ELEMENT_HEAD = 8
+
+const valueLength = (value: number | string): number =>
+  typeof value === 'number' ? 2 : value.length + (value.length % 2)
+
+function writeHead(bytes: Buffer, at: number, element: number, length: number): number {
+  return bytes.writeUInt32LE(length, bytes.writeUInt16LE(element, bytes.writeUInt16LE(0, at)))
+}
+
+function writeElement(bytes: Buffer, at: number, element: number, value: number | string): number {
+  const length = valueLength(value)
+  const start = writeHead(bytes, at, element, length)
+  if (typeof value === 'number') return bytes.writeUInt16LE(value, start)
+  const end = start + bytes.write(value, start, 'latin1')
+  return end < start + length ? bytes.writeUInt8(UID_ELEMENTS.has(element) ? 0 : 0x20, end) : end
 }
 
 const malformed = (message: string): KurirError => new KurirError('bad-pdu', 'permanent', message)

@@ -78,7 +78,7 @@ export function encodeCommandPdus(contextId: number, command: Buffer, maxPduLeng
   for (let at = 0; at < command.length; at += most) {
     const part = command.subarray(at, at + most)
     const last = at + most >= command.length
-    const headers = Buffer.alloc(PDU_HEADER + PDV_HEADER)
+    const headers = Buffer.allocUnsafe(PDU_HEADER + PDV_HEADER)
     writeDataHeaders(headers, 0, contextId, CONTROL.command | (last ? CONTROL.last : 0), part.length)
     parts.push(headers, part)
   }

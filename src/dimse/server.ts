@@ -5,6 +5,7 @@ import type { NewId } from '../base/id.ts'
 import { Acceptor } from './acceptor.ts'
 import type { AdmissionVerdict, AssociationProposal, DimseHandlers, DimseServerEvents } from './admission.ts'
 import { ByteBudget } from './byte-budget.ts'
+import { OneBufferSocket } from './one-buffer-socket.ts'
 import { REJECT, type Rejection } from './pdu.ts'
 import { DEFAULT_PDU_LIMITS, type PduLimits } from './pdu-reader.ts'
 import type { UpperLayerTimeouts } from './upper-layer-user.ts'
@@ -77,7 +78,9 @@ class ListeningServer implements DimseServer {
     const socketOptions = { allowHalfOpen: true, noDelay: true }
     this.#server =
       options.tls === undefined
-        ? createTcpServer(socketOptions, (socket) => this.#connected(socket))
+        ? createTcpServer({ ...socketOptions, pauseOnConnect: true }, (accepted) =>
+            this.#connected(OneBufferSocket.over(accepted)),
+          )
         : createTlsServer({ handshakeTimeout: artim, ...options.tls, ...socketOptions }, (socket) =>
             this.#connected(socket),
           )

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Clock, Milliseconds, Timer } from '../base/clock.ts'
+import { OneBufferSocket } from './one-buffer-socket.ts'
 import { Watch } from './watch.ts'
 
 /** Who reads what a transport receives. */
@@ -45,7 +46,8 @@ export class Transport {
     this.#writing = new Watch(clock, () => user.stalled())
     socket.setNoDelay(true)
     socket.setKeepAlive(true, 30_000)
-    socket.on('data', (chunk) => this.#receive(chunk))
+    if (socket instanceof OneBufferSocket) socket.readWith((chunk) => this.#receiveLent(chunk))
+    else socket.on('data', (chunk) => this.#receive(chunk))
     socket.on('end', () => this.#finish())
     socket.on('drain', () => this.#releaseWriters())
     // What went wrong with a socket is always followed by 'close'.
@@ -119,6 +121,12 @@ export class Transport {
     void this.#readOn(waiting)
   }
 
+  /** The chunk is ours while it is being read: nothing else is read meanwhile. */
+  #receiveLent(chunk: Buffer): boolean {
+    this.#receive(chunk)
+    return !this.#busy
+  }
+
   // One chunk. Undefined when it was read at once.
   #feed(chunk: Buffer): Promise<void> | undefined {
     try {
@@ -131,9 +139,10 @@ export class Transport {
     return undefined
   }
 
-  // Nobody may keep a slice of a chunk, so its memory is given back as soon as it has been read.
+  // Nobody may keep a slice of a chunk, so its memory is given back as soon as it has been read, unless it goes round.
   #consume(chunk: Buffer): Promise<void> | undefined {
     const waiting = this.#user.feed(chunk)
+    if (this.#socket instanceof OneBufferSocket) return waiting ?? undefined
     if (waiting !== undefined) return waiting.finally(() => giveBack(chunk))
     giveBack(chunk)
     return undefined

@@ -213,9 +213,10 @@ test('an end of the association during a slow write aborts the sink once, after 
   await peer.send(storePdu(), dataPdu(pdv(3, 0, Buffer.alloc(10))))
   await writing.promise
   peer.socket.resetAndDestroy()
-  await running.untilClosed(1)
+  await turn()
   expect(running.abandoned).toEqual([])
   gate.resolve()
+  await running.untilClosed(1)
   await turn()
   expect(running.abandoned).toEqual([10])
 })
