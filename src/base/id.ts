@@ -4,18 +4,26 @@ import type { Clock } from './clock.ts'
 /** Makes ids that sort by the time they were made (UUIDv7, RFC 9562 5.7), strictly increasing in this process. */
 export type NewId = () => string
 
+/** Of one id; they are asked for many at a time. */
+const RANDOM_BYTES = 8
+
 export function idsFrom(clock: Pick<Clock, 'now'>): NewId {
   let last = 0
   let counter = 0
-  const random = Buffer.alloc(8)
+  const random = Buffer.alloc(RANDOM_BYTES * 256)
+  let used = random.length
   return () => {
     const now = Math.max(clock.now(), last)
     // Twelve bits of counter behind the millisecond keep ids of one millisecond in order.
     counter = now === last ? counter + 1 : 0
     last = counter > 0xfff ? now + 1 : now
     if (counter > 0xfff) counter = 0
-    randomFillSync(random)
-    return format(last, counter, random)
+    if (used === random.length) {
+      randomFillSync(random)
+      used = 0
+    }
+    used += RANDOM_BYTES
+    return format(last, counter, random.subarray(used - RANDOM_BYTES, used))
   }
 }
 

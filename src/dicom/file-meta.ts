@@ -2,7 +2,7 @@ import { type AeTitle, parseAeTitle } from './ae-title.ts'
 import { read16, read32 } from './byte-order.ts'
 import { IMPLEMENTATION_CLASS_UID, PRIVATE_INFORMATION_CREATOR_UID } from './identity.ts'
 import { EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN } from './transfer-syntax.ts'
-import { parseUid, type SopClassUid, type SopInstanceUid, type TransferSyntaxUid, type Uid, unpadUid } from './uid.ts'
+import { parseUid, type SopClassUid, type SopInstanceUid, type TransferSyntaxUid, unpadUid } from './uid.ts'
 import { isLongForm, isVr } from './vr.ts'
 
 /** What the File Meta Information of a Part 10 file says (PS3.10 7.1), as far as we read or write it. */
@@ -36,45 +36,68 @@ const MAX_META_BYTES = 262_144
 
 /** Group 0002 of a file in Explicit VR Little Endian, its group length right, without preamble and prefix (PS3.10 7.1). */
 export function encodeFileMeta(meta: FileMeta): Buffer {
-  const { sourceAe, privateInformation } = meta
-  const elements = Buffer.concat([
-    element(0x0001, 'OB', Buffer.of(0, 1)),
-    element(0x0002, 'UI', uidBytes(meta.sopClassUid)),
-    element(0x0003, 'UI', uidBytes(meta.sopInstanceUid)),
-    element(0x0010, 'UI', uidBytes(meta.transferSyntaxUid)),
-    element(0x0012, 'UI', uidBytes(IMPLEMENTATION_CLASS_UID)),
-    ...(sourceAe === undefined ? [] : [element(0x0016, 'AE', padded(Buffer.from(sourceAe, 'latin1'), 0x20))]),
-    ...(privateInformation === undefined
-      ? []
-      : [
-          element(0x0100, 'UI', uidBytes(PRIVATE_INFORMATION_CREATOR_UID)),
-          element(0x0102, 'OB', padded(Buffer.from(privateInformation), 0)),
-        ]),
-  ])
-  const length = Buffer.alloc(4)
-  length.writeUInt32LE(elements.length)
-  return Buffer.concat([element(0x0000, 'UL', length), elements])
+  return encodeAfter(0, meta)
 }
 
 /** All that stands before the data set: 128 zero bytes, `DICM`, and `encodeFileMeta`. */
 export function encodePart10Head(meta: FileMeta): Buffer {
-  return Buffer.concat([Buffer.alloc(PREAMBLE_BYTES), Buffer.from('DICM', 'latin1'), encodeFileMeta(meta)])
+  const bytes = encodeAfter(PREAMBLE_BYTES + PREFIX.length, meta)
+  bytes.fill(0, 0, PREAMBLE_BYTES)
+  bytes.write(PREFIX, PREAMBLE_BYTES, 'latin1')
+  return bytes
 }
 
-const uidBytes = (uid: Uid): Buffer => padded(Buffer.from(uid, 'latin1'), 0)
+const PREFIX = 'DICM'
+/** Of (0002,0000), its value of four bytes included. */
+const GROUP_LENGTH_BYTES = 12
 
-const padded = (value: Buffer, padding: number): Buffer =>
-  value.length % 2 === 0 ? value : Buffer.concat([value, Buffer.of(padding)])
+type MetaElement = readonly [number: number, vr: string, value: string | Uint8Array]
 
-function element(number: number, vr: string, value: Buffer): Buffer {
-  const long = isLongForm(vr)
-  const head = Buffer.alloc(long ? 12 : 8)
-  head.writeUInt16LE(0x0002, 0)
-  head.writeUInt16LE(number, 2)
-  head.write(vr, 4, 'latin1')
-  if (long) head.writeUInt32LE(value.length, 8)
-  else head.writeUInt16LE(value.length, 6)
-  return Buffer.concat([head, value])
+function elementsOf({ sourceAe, privateInformation, ...meta }: FileMeta): readonly MetaElement[] {
+  return [
+    [0x0001, 'OB', Buffer.of(0, 1)],
+    [0x0002, 'UI', meta.sopClassUid],
+    [0x0003, 'UI', meta.sopInstanceUid],
+    [0x0010, 'UI', meta.transferSyntaxUid],
+    [0x0012, 'UI', IMPLEMENTATION_CLASS_UID],
+    ...(sourceAe === undefined ? [] : [[0x0016, 'AE', sourceAe] as const]),
+    ...(privateInformation === undefined
+      ? []
+      : [[0x0100, 'UI', PRIVATE_INFORMATION_CREATOR_UID] as const, [0x0102, 'OB', privateInformation] as const]),
+  ]
+}
+
+/** In one buffer, with room in front. */
+function encodeAfter(room: number, meta: FileMeta): Buffer {
+  const elements = elementsOf(meta)
+  let length = 0
+  for (const [, vr, value] of elements) length += headLength(vr) + value.length + (value.length % 2)
+  const bytes = Buffer.allocUnsafe(room + GROUP_LENGTH_BYTES + length)
+  let at = writeHead(bytes, room, 0x0000, 'UL', 4)
+  at = bytes.writeUInt32LE(length, at)
+  for (const element of elements) at = writeElement(bytes, at, element)
+  return bytes
+}
+
+const headLength = (vr: string): number => (isLongForm(vr) ? 12 : 8)
+
+function writeHead(bytes: Buffer, at: number, number: number, vr: string, length: number): number {
+  bytes.writeUInt16LE(0x0002, at)
+  bytes.writeUInt16LE(number, at + 2)
+  bytes.write(vr, at + 4, 'latin1')
+  if (!isLongForm(vr)) return bytes.writeUInt16LE(length, at + 6)
+  bytes.writeUInt16LE(0, at + 6)
+  return bytes.writeUInt32LE(length, at + 8)
+}
+
+/** An odd length is made even: with a space in an AE, with a NUL else (PS3.5 6.2). */
+function writeElement(bytes: Buffer, at: number, [number, vr, value]: MetaElement): number {
+  const padding = value.length % 2
+  const start = writeHead(bytes, at, number, vr, value.length + padding)
+  if (typeof value === 'string') bytes.write(value, start, 'latin1')
+  else bytes.set(value, start)
+  const end = start + value.length
+  return padding === 0 ? end : bytes.writeUInt8(vr === 'AE' ? 0x20 : 0, end)
 }
 
 /** The meta information of a file that has all of what we write; undefined for any other. */

@@ -11,19 +11,35 @@ export const BIG_ENDIAN = 8
 
 const FIELDS = 5
 
+interface Room {
+  readonly fields: Uint32Array<ArrayBuffer>
+  readonly values: Buffer
+}
+
+/** What most headers fit into. It goes round: one for each object on its way, and no garbage. */
+const MOST = { entries: 192, bytes: 6_144 } as const
+const SPARE: Room[] = []
+const MOST_SPARE = 32
+
+function roomFor({ entries, bytes }: { readonly entries: number; readonly bytes: number }): Room {
+  return { fields: new Uint32Array(entries * FIELDS), values: Buffer.allocUnsafeSlow(bytes) }
+}
+
 /**
  * The elements of a header in the order they stand in the data set, nested ones behind their sequence and item. Five
  * numbers an entry and one run of value bytes: made in one pass, looked through without making objects.
  */
 export class HeaderIndex {
-  #fields: Uint32Array
+  #fields: Uint32Array<ArrayBuffer>
   #values: Buffer
   #count = 0
   #used = 0
 
-  constructor(entries = 192, bytes = 6_144) {
-    this.#fields = new Uint32Array(entries * FIELDS)
-    this.#values = Buffer.allocUnsafeSlow(bytes)
+  /** With room for this much, and more where it is needed; unsaid, for most headers. */
+  constructor(room?: { readonly entries: number; readonly bytes: number }) {
+    const { fields, values } = room === undefined ? (SPARE.pop() ?? roomFor(MOST)) : roomFor(room)
+    this.#fields = fields
+    this.#values = values
   }
 
   get count(): number {
@@ -114,10 +130,13 @@ export class HeaderIndex {
     this.#count = Math.min(this.#count, entry)
   }
 
-  /** Gives back the room that was taken in advance. */
+  /** Gives back the room that was taken in advance; no value may have been asked for before. */
   trim(): this {
-    this.#fields = this.#fields.slice(0, this.#count * FIELDS)
-    this.#values = Buffer.from(this.#values.subarray(0, this.#used))
+    const [fields, values] = [this.#fields, this.#values]
+    this.#fields = fields.slice(0, this.#count * FIELDS)
+    this.#values = Buffer.from(values.subarray(0, this.#used))
+    const isUsual = fields.length === MOST.entries * FIELDS && values.length === MOST.bytes
+    if (isUsual && SPARE.length < MOST_SPARE) SPARE.push({ fields, values })
     return this
   }
 

@@ -5,6 +5,8 @@ import { HeaderIndex, ITEM, LEFT_OUT, SEQUENCE } from './header-index.ts'
 import { transferSyntaxOf } from './transfer-syntax.ts'
 
 const VERSION = 1
+/** Headers are a few kilobytes: less memory than the default's 256 KB is less to lay out for each of them. */
+const FOR_SMALL = { level: constants.Z_BEST_SPEED, windowBits: 13, memLevel: 5 } as const
 // No header that we made is larger; one that claims to be was not made by us.
 const MAX_UNPACKED_BYTES = 4_194_304
 
@@ -28,7 +30,7 @@ export function packHeader(header: Header): Uint8Array {
     plain.number(contains(index.flags(entry)) ? index.next(entry) - entry : index.length(entry))
   }
   plain.bytes(index.values)
-  const packed = deflateRawSync(plain.written, { level: constants.Z_BEST_SPEED })
+  const packed = deflateRawSync(plain.written, { ...FOR_SMALL, chunkSize: chunkFor(plain.written.length) })
   return Buffer.concat([Buffer.of(VERSION), packed])
 }
 
@@ -40,7 +42,7 @@ export function unpackHeader(bytes: Uint8Array): Header {
   const count = reader.number()
   // Each entry takes at least eight bytes: nothing is allocated for entries that are not there.
   if (count * 8 > reader.left) throw unreadable('a header that was cut')
-  const index = new HeaderIndex(Math.max(count, 1), Math.max(reader.left, 1))
+  const index = new HeaderIndex({ entries: Math.max(count, 1), bytes: Math.max(reader.left, 1) })
   const fields = Array.from({ length: count }, () => readEntry(reader))
   for (const [entry, { tag, vr, flags, number }] of fields.entries()) {
     const inside = contains(flags)
@@ -57,6 +59,9 @@ function readEntry(reader: Reader): { tag: number; vr: string; flags: number; nu
   return { tag, vr: code[0] === 0 ? '' : String.fromCharCode(...code), flags: reader.byte(), number: reader.number() }
 }
 
+/** How much is taken at a time for what comes out; the default of 16 KB would be freed again for each header. */
+const chunkFor = (bytes: number): number => Math.min(Math.max(bytes, 1024), 16_384)
+
 const contains = (flags: number): boolean => (flags & (SEQUENCE | ITEM)) !== 0
 
 const unreadable = (what: string, cause?: unknown): KurirError =>
@@ -64,7 +69,7 @@ const unreadable = (what: string, cause?: unknown): KurirError =>
 
 function inflate(bytes: Uint8Array): Buffer {
   try {
-    return inflateRawSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES })
+    return inflateRawSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES, chunkSize: chunkFor(bytes.length * 4) })
   } catch (cause) {
     throw unreadable('a header that cannot be inflated', cause)
   }

@@ -90,7 +90,7 @@ export class HeaderCollector {
  * 6.2.2). Undefined where it cannot be read as that to its end.
  */
 export function scanUnknown(value: Buffer): Header | undefined {
-  const index = new HeaderIndex(16, value.length)
+  const index = new HeaderIndex({ entries: 16, bytes: value.length })
   const builder = new IndexBuilder(index, () => walker.stop())
   const walker = new DataSetWalker(IMPLICIT_VR_LITTLE_ENDIAN, builder)
   // Under a name that is a sequence's, which here means nothing.
