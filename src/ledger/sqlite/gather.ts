@@ -18,21 +18,24 @@ export interface GatherPort {
   now(): number
 }
 
-/** For how many transactions after a wait in vain nobody waits for more than came then. */
-const CAUTION = 8
+/** Of those that are expected, whose coming ends a wait: the others make the next group, and are received meanwhile. */
+const SHARE = 0.75
+/** How many transactions after a wait in vain may wait in vain again, as far as is known; after each further one twice as many. */
+const CAUTION = { first: 2, most: 256 } as const
 
 /**
  * Collects the verbs of one transaction. When several objects are being received at once, their admissions are given up to
- * `windowMs` since the first to meet, so that one flush serves all (as PostgreSQL's commit_siblings does). With few senders
- * nobody waits; and senders that stall in mid-object hold up the others once in a while, not every time.
+ * `windowMs` since the first to meet, so that one flush serves most of them (as PostgreSQL's commit_siblings does). With few
+ * senders nobody waits; and senders that stall in mid-object hold up the others once in a while, and ever less often.
  */
 export function gathering(port: GatherPort, windowMs: number): () => readonly Call[] {
   let caution = 0
+  let nextCaution: number = CAUTION.first
   let cameLast = 0
 
   /** How many admissions it takes to go ahead. */
   function enough(): number {
-    const expected = port.expected()
+    const expected = Math.ceil(port.expected() * SHARE)
     return caution > 0 ? Math.min(expected, cameLast) : expected
   }
 
@@ -42,17 +45,22 @@ export function gathering(port: GatherPort, windowMs: number): () => readonly Ca
     if (admissions === 0) return calls
     const until = port.now() + windowMs
     if (caution > 0) caution -= 1
+    let waited = false
     while (port.expected() >= WORTH_GATHERING && admissions < enough()) {
       const left = until - port.now()
       if (left <= 0) {
-        caution = CAUTION
-        break
+        caution = nextCaution
+        nextCaution = Math.min(2 * nextCaution, CAUTION.most)
+        cameLast = admissions
+        return calls
       }
+      waited = true
       port.wait(left)
       const more = port.drain()
       calls.push(...more)
       admissions += admissionsIn(more)
     }
+    if (waited && caution === 0) nextCaution = CAUTION.first
     cameLast = admissions
     return calls
   }

@@ -11,20 +11,11 @@ import type { HoldVerbs } from '../holds.ts'
 import type { Admission, Ledger, LedgerCounts } from '../ledger.ts'
 import type { QuestionVerbs } from '../questions.ts'
 import type { RoundVerbs } from '../rounds.ts'
-import type { LedgerViews } from '../views.ts'
 import { SIGNALS } from './gather.ts'
 import { ledgerTime } from './ledger-time.ts'
 import { MIGRATIONS } from './migrate.ts'
-import type {
-  Answer,
-  AuditCursor,
-  AuditSlice,
-  FromWriter,
-  ReaderVerb,
-  ReaderVerbs,
-  WriterVerb,
-  WriterVerbs,
-} from './protocol.ts'
+import { type Read, readThrough, verifyAudit, viewsOver } from './open-views.ts'
+import type { Answer, FromWriter, WriterVerb, WriterVerbs } from './protocol.ts'
 import { failureOf, openLine, type WorkerLine } from './worker-line.ts'
 
 export interface SqliteLedgerOptions {
@@ -116,29 +107,6 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
   return proxy({ writer, reader, checkpointer, wakes, now, signals, counts })
 }
 
-/**
- * The reading half alone, over a thread of its own: beside a Kurir that serves, or when none does. Never waits for the
- * writer. The file must be there.
- */
-export function openSqliteViews(
-  file: string,
-  now: () => Instant,
-): Pick<Ledger, 'views' | 'lastRuleset' | 'answers'> & AsyncDisposable {
-  const reader: WorkerLine = openLine<Answer>({
-    script: new URL('./reader-worker.ts', import.meta.url),
-    start: { file },
-    stamp: (verb, args, id) => ({ id, verb, args, at: now() }),
-    receive: (answer) => reader.answered(answer),
-  })
-  const read = readThrough(reader)
-  return {
-    views: viewsOver(read, now),
-    lastRuleset: () => read('lastRuleset'),
-    answers: (asked) => read('answers', asked, now()),
-    [Symbol.asyncDispose]: reader.close,
-  }
-}
-
 function writerStart(options: SqliteLedgerOptions, signals: Int32Array) {
   const { file, node, clock, duplicateWindow, gatherWindow, walLimitBytes, migrations } = options
   return {
@@ -148,7 +116,7 @@ function writerStart(options: SqliteLedgerOptions, signals: Int32Array) {
     at: clock.now(),
     migrations: migrations ?? MIGRATIONS,
     duplicateWindowMs: duplicateWindow ?? ms(600_000),
-    gatherWindowMs: gatherWindow ?? ms(5),
+    gatherWindowMs: gatherWindow ?? ms(10),
     walLimitBytes: walLimitBytes ?? walLimitOn(dirname(file)),
   }
 }
@@ -259,11 +227,6 @@ function detached(admission: Admission): Admission & { readonly header: Uint8Arr
 
 const digestOf = (token: Secret): string => hash('sha256', token.reveal())
 
-type Read = <Name extends ReaderVerb>(
-  name: Name,
-  ...args: Parameters<ReaderVerbs[Name]>
-) => Promise<ReturnType<ReaderVerbs[Name]>>
-
 type Write = <Name extends WriterVerb>(
   name: Name,
   ...args: Parameters<WriterVerbs[Name]>
@@ -302,52 +265,4 @@ function momentVerbs(
     nextErrandAt: () => read('nextErrandAt'),
     errandRetry: (errand, by) => write('errandRetry', errand, by),
   }
-}
-
-/** What comes back over a line is what the verb of that name answered. */
-function readThrough(reader: WorkerLine): Read {
-  return (name, ...args) => reader.call(name, args) as Promise<ReturnType<ReaderVerbs[typeof name]>>
-}
-
-function viewsOver(read: Read, now: () => Instant): LedgerViews {
-  return {
-    study: (uid) => read('study', uid),
-    studies: (selection, page) => read('studies', selection, page),
-    instance: (id) => read('instance', id),
-    instances: (selection, page) => read('instances', selection, page),
-    header: (id) => read('header', id),
-    obligations: (instance) => read('obligations', instance),
-    obligation: (id) => read('obligation', id),
-    delivery: (id) => read('delivery', id),
-    deliveries: (selection, page) => read('deliveries', selection, page),
-    deliveryCount: (selection, cap) => read('deliveryCount', selection, cap),
-    attempts: (delivery, page) => read('attempts', delivery, page),
-    attempt: (id) => read('attempt', id),
-    auditEvents: (selection, page) => read('auditEvents', selection, page),
-    auditEvent: (node, sequence) => read('auditEvent', node, sequence),
-    amendments: (instance) => read('amendments', instance),
-    held: (page) => read('held', page),
-    errand: (id) => read('errand', id),
-    errands: (selection, page) => read('errands', selection, page),
-    errandAttempts: (errand, page) => read('errandAttempts', errand, page),
-    pastDecisions: (span, limit, after) => read('pastDecisions', span, limit, after),
-    ruleset: (digest) => read('ruleset', digest),
-    rulesets: (page) => read('rulesets', page),
-    rulesetFiles: (digest) => read('rulesetFiles', digest),
-    spooledStudies: (selection, limit, after) => read('spooledStudies', selection, limit, after),
-    spooledInstances: (selection, limit, after) => read('spooledInstances', selection, limit, after),
-    spooledSeries: (study) => read('spooledSeries', study),
-    spooledCounts: (selection) => read('spooledCounts', selection),
-    queueDepth: (destination) => read('queueDepth', destination, now()),
-    conditions: () => read('conditions', now()),
-    obligationCounts: () => read('obligationCounts'),
-    knownBlobs: (keys) => read('knownBlobs', keys),
-    unverified: (limit, after) => read('unverified', limit, after),
-  }
-}
-
-async function verifyAudit(slice: (from: AuditCursor | undefined) => Promise<AuditSlice>) {
-  let part = await slice(undefined)
-  while (part.next !== undefined) part = await slice(part.next)
-  return { events: part.events, firstBroken: part.firstBroken }
 }
