@@ -36,8 +36,8 @@ export interface AdmissionDeps {
 
 /** What is told of an object on its way, each at most once. */
 export interface Passed {
-  /** The ledger is being asked for its row; not told of one that is aborted. */
-  recording(): void
+  /** All its bytes have come, so many, and the ledger is being asked for its row; not told of one that is aborted. */
+  recording(bytes: number): void
   /** The ledger has answered, or will not be asked. */
   recorded(): void
   /** It is durable and on record, or nothing of it is left. */
@@ -72,19 +72,21 @@ export class AdmissionSink implements Sink<Taken> {
   async end(): Promise<Taken> {
     const { blob, facts } = await this.#finish()
     if (blob === undefined) return this.#ofOtherStudy(facts)
-    const { identity, header, unreadable } = facts
-    const { reception, corrections } = this.#arrival
-    const amendments = amendmentsOf(corrections, identity)
-    const admission = { id: this.#id, blob: blob.ref, reception, identity, header, unreadable, amendments }
     // The two flushes overlap: whichever is later decides when the answer leaves (ARCHITECTURE.md 6).
-    this.#passed.recording()
-    const recorded = this.#deps.ledger.admit([admission]).finally(() => this.#passed.recorded())
-    const [durable, admitted] = await Promise.allSettled([blob.durable, recorded])
+    const [durable, admitted] = await Promise.allSettled([blob.durable, this.#record(blob, facts)])
     if (durable.status === 'rejected') return this.#undo(blob, durable.reason)
     if (admitted.status === 'rejected') return this.#undo(blob, admitted.reason)
     const taken = await this.#judge(blob, facts, admitted.value[0]?.earlier ?? null)
     this.#logAdmitted(taken)
     return taken
+  }
+
+  #record(blob: FinishedBlob, { identity, unreadable, pack }: HeaderFacts): Promise<readonly Admitted[]> {
+    const { reception, corrections } = this.#arrival
+    const amendments = amendmentsOf(corrections, identity)
+    const admission = { id: this.#id, blob: blob.ref, reception, identity, header: pack(), unreadable, amendments }
+    this.#passed.recording(blob.ref.length)
+    return this.#deps.ledger.admit([admission]).finally(() => this.#passed.recorded())
   }
 
   async abort(): Promise<void> {
@@ -102,7 +104,7 @@ export class AdmissionSink implements Sink<Taken> {
       const facts = await this.#header.finish()
       const { onlyStudy = facts.identity.studyInstanceUid } = this.#arrival
       if (onlyStudy !== facts.identity.studyInstanceUid) return { facts, blob: undefined }
-      return { facts, blob: await this.#blob.finish() }
+      return { facts, blob: this.#blob.finish() }
     } catch (error) {
       await this.abort()
       throw error

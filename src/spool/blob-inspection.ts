@@ -1,6 +1,7 @@
 import { constants, fstatSync } from 'node:fs'
 import { hasErrno } from '../base/failure.ts'
 import { type FileMeta, readFileMeta } from '../dicom/file-meta.ts'
+import { TRAILING_PADDING_HEAD_BYTES } from '../dicom/trailing-padding.ts'
 import { type CommitRecord, PREAMBLE_BYTES, readCommitRecord } from './commit-record.ts'
 import { sha256 } from './digest.ts'
 import { padded } from './direct-io.ts'
@@ -50,8 +51,8 @@ export class BlobInspector {
     const record = readCommitRecord(head.subarray(0, PREAMBLE_BYTES))
     if (record === undefined) return { kind: 'unfinished' }
     const end = record.dataSetAt + record.length
-    // A power cut may leave the padding of its last block.
-    if (size < end || size > padded(end) || record.dataSetAt > head.length) return { kind: 'damaged' }
+    if (size < end || size > padded(end + TRAILING_PADDING_HEAD_BYTES) || record.dataSetAt > head.length)
+      return { kind: 'damaged' }
     const meta = readFileMeta(Buffer.from(head.subarray(0, record.dataSetAt)))?.meta
     const into = meta === undefined ? undefined : reading?.(meta)
     if (!(await this.#matches(fd, record, into))) return { kind: 'damaged' }

@@ -2,7 +2,7 @@ import type { FileMeta } from '../dicom/file-meta.ts'
 import type { BlobRef } from '../ledger/blob-ref.ts'
 import type { InstanceId } from '../ledger/ids.ts'
 
-/** A blob that has all its bytes. It is safe from a power cut once `durable` has resolved; if that rejects it is gone. */
+/** A blob that was given all its bytes. It is safe from a power cut once `durable` has resolved; if that rejects it is gone. */
 export interface FinishedBlob {
   readonly ref: BlobRef
   readonly durable: Promise<void>
@@ -12,8 +12,12 @@ export interface FinishedBlob {
 export interface BlobSink {
   /** Resolves when more may be written; the slice may be reused from then on. */
   write(slice: Uint8Array): Promise<void> | void
-  /** Starts the last write, commit record included, and its flush: the caller overlaps them with the ledger's commit. */
-  finish(): Promise<FinishedBlob>
+  /**
+   * Starts the last write, commit record included, and its flush: the caller overlaps them with the ledger's commit.
+   *
+   * @throws KurirError when a write has failed already: then `abort` is to be called
+   */
+  finish(): FinishedBlob
   /** Leaves nothing behind. */
   abort(): Promise<void>
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { InstanceId } from '../ledger/ids.ts'
 
 /** Bytes before the `DICM` of a Part 10 file, which are an application's own (PS3.10 7.1). */
@@ -47,10 +47,7 @@ export function readCommitRecord(bytes: Buffer): CommitRecord | undefined {
 }
 
 const checkOf = (bytes: Buffer): Buffer =>
-  createHash('sha256')
-    .update(bytes.subarray(0, AT.check))
-    .digest()
-    .subarray(0, AT.end - AT.check)
+  hash('sha256', bytes.subarray(0, AT.check), 'buffer').subarray(0, AT.end - AT.check)
 
 const uuid = (hex: string): string =>
   `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`

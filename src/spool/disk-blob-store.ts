@@ -3,6 +3,7 @@ import { statfs } from 'node:fs/promises'
 import { hasErrno, KurirError } from '../base/failure.ts'
 import type { NewId } from '../base/id.ts'
 import { encodePart10Head, type FileMeta } from '../dicom/file-meta.ts'
+import { transferSyntaxOf } from '../dicom/transfer-syntax.ts'
 import type { BlobRef } from '../ledger/blob-ref.ts'
 import type { InstanceId } from '../ledger/ids.ts'
 import { parseBlobKey } from './blob-key.ts'
@@ -70,7 +71,8 @@ export class DiskBlobStore implements BlobStore, AsyncDisposable {
     if (head.length > WRITE_BYTES / 2) throw new KurirError('invalid-argument', 'permanent', 'file meta too long')
     const pools = { chunks: this.#writePool, blocks: this.#blockPool }
     const deps = { tray: this.tray, ...pools, counters: this.#counters, node: this.node }
-    return new DiskBlobSink(deps, await this.tray.take(), id, head)
+    const transferSyntax = transferSyntaxOf(meta.transferSyntaxUid)
+    return new DiskBlobSink(deps, await this.tray.take(), { id, head, transferSyntax })
   }
 
   read(ref: BlobRef, start = 0): AsyncGenerator<Uint8Array> {

@@ -34,16 +34,8 @@ export const flushDirectory = (fd: number): Promise<void> => call((done) => fs.f
 
 export const truncateFile = (fd: number): Promise<void> => call((done) => fs.ftruncate(fd, 0, (error) => done(error)))
 
-/**
- * Closes a file whose bytes are flushed, cut to its length: the padding of its last block goes. Nothing is left to be
- * written, which takes no longer than asking another thread to do it; a power cut may bring the padding back.
- */
-export function closeCut(fd: number, length: number): void {
-  try {
-    fs.ftruncateSync(fd, length)
-  } catch {
-    // The commit record says where the bytes end.
-  }
+/** Closes a file whose bytes are flushed, here and now: nothing is left to be written, and another thread would take longer. */
+export function closeFlushed(fd: number): void {
   try {
     fs.closeSync(fd)
   } catch {

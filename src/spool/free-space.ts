@@ -3,8 +3,9 @@ import { KurirError } from '../base/failure.ts'
 import type { FreeMark } from '../settings/table.ts'
 import type { BlobStore } from './blob-store.ts'
 
-/** How long an answer of the volume is believed. */
+/** How long an answer of the volume is believed, and until how much of the room above the mark was taken since. */
 const BELIEVED_MS = 1_000
+const BELIEVED_SHARE = 0.25
 
 /** Refuses new objects while the volume has less room than it is to keep. Nothing has to be switched on again afterwards. */
 export class FreeSpaceGuard {
@@ -12,7 +13,9 @@ export class FreeSpaceGuard {
   readonly #mark: FreeMark
   readonly #clock: Pick<Clock, 'monotonic'>
   #checkedAt: Monotonic | undefined
-  #hasRoom = true
+  /** Bytes above the mark, as the volume said last; negative below it. */
+  #room = 0
+  #takenSince = 0
   #checking: Promise<void> | undefined
 
   constructor(store: Pick<BlobStore, 'space'>, mark: FreeMark, clock: Pick<Clock, 'monotonic'>) {
@@ -24,8 +27,14 @@ export class FreeSpaceGuard {
   /** @throws KurirError `disk-full` */
   async expectRoom(): Promise<void> {
     const now = this.#clock.monotonic()
-    if (this.#checkedAt === undefined || now - this.#checkedAt >= BELIEVED_MS) await this.#check()
-    if (!this.#hasRoom) throw new KurirError('disk-full', 'transient', 'less free disk than KURIR_SPOOL_FREE_MIN')
+    const isOld = this.#checkedAt === undefined || now - this.#checkedAt >= BELIEVED_MS
+    if (isOld || this.#takenSince > Math.max(0, this.#room) * BELIEVED_SHARE) await this.#check()
+    if (this.#room < 0) throw new KurirError('disk-full', 'transient', 'less free disk than KURIR_SPOOL_FREE_MIN')
+  }
+
+  /** So many bytes more lie on the volume. */
+  taken(bytes: number): void {
+    this.#takenSince += bytes
   }
 
   /** Many begin at once; one asks. */
@@ -37,9 +46,10 @@ export class FreeSpaceGuard {
   }
 
   async #ask(): Promise<void> {
+    this.#takenSince = 0
     const { freeBytes, totalBytes } = await this.#store.space()
     const least = 'bytes' in this.#mark ? this.#mark.bytes : this.#mark.share * totalBytes
-    this.#hasRoom = freeBytes >= least
+    this.#room = freeBytes - least
     this.#checkedAt = this.#clock.monotonic()
   }
 }

@@ -8,10 +8,10 @@ import type { Announced } from './arrival.ts'
 /** What the ledger is told of an object's header. */
 export interface HeaderFacts {
   readonly identity: InstanceIdentity
-  /** Packed; null when it could not be read. */
-  readonly header: Uint8Array | null
   /** Why the instance is held, else null. */
   readonly unreadable: string | null
+  /** The header as the ledger keeps it; null when it could not be read. Takes a while: there may be something to do first. */
+  pack(): Uint8Array | null
 }
 
 /** Reads the header of an object while it comes in, and holds it against what was announced. */
@@ -32,10 +32,10 @@ export class HeaderReading {
   async finish(): Promise<HeaderFacts> {
     const scan = await this.#collector.finish()
     if (scan.outcome === 'unreadable') {
-      return { identity: this.#identity(scan.partial), header: null, unreadable: scan.reason }
+      return { identity: this.#identity(scan.partial), unreadable: scan.reason, pack: () => null }
     }
     const identity = this.#identity(scan.header)
-    return { identity, header: packHeader(scan.header), unreadable: this.#contradiction(scan.header) }
+    return { identity, unreadable: this.#contradiction(scan.header), pack: () => packHeader(scan.header) }
   }
 
   /** The SOP class and instance are what was announced: the data set of an unreadable or lying object proves nothing. */

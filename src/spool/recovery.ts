@@ -165,14 +165,16 @@ class Recovery {
   async #readmit(key: BlobKey, found: Inspection & { readonly kind: 'whole' }, reading: HeaderReading): Promise<void> {
     const { id, length, sha256 } = found.record
     const facts = found.meta?.privateInformation
-    const read = await reading.finish()
+    const { identity, unreadable, pack } = await reading.finish()
     const corrections = facts === undefined ? undefined : readCorrections(facts)
     this.#admissions.push({
       id,
       blob: { store: 'disk', node: this.#deps.store.node, key, length, sha256 },
       reception: (facts === undefined ? undefined : readReception(facts)) ?? receptionUnknown(id),
-      ...read,
-      amendments: amendmentsOf(corrections, read.identity),
+      identity,
+      header: pack(),
+      unreadable,
+      amendments: amendmentsOf(corrections, identity),
     })
     await this.#admit(ADMITTED_AT_ONCE)
   }

@@ -11,6 +11,7 @@ import type { FreeMark } from '../settings/table.ts'
 import { AdmissionSink, type Taken } from './admission.ts'
 import type { Arrival } from './arrival.ts'
 import type { BlobStore } from './blob-store.ts'
+import { ExpectedAdmissions } from './expected-admissions.ts'
 import { FreeSpaceGuard } from './free-space.ts'
 import { InFlight } from './in-flight.ts'
 import { encodeReception } from './reception-facts.ts'
@@ -33,14 +34,15 @@ export class Spool implements AsyncDisposable {
   readonly #inFlight = new InFlight()
   readonly #mark: VerifiedMark
   readonly #withdrawals: Withdrawals
-  /** Objects whose row is still to come. */
-  #expected = 0
+  readonly #expected: ExpectedAdmissions
 
   constructor(deps: SpoolDeps) {
     this.#deps = deps
     this.#guard = new FreeSpaceGuard(deps.store, deps.freeMin, deps.clock)
     this.#mark = new VerifiedMark({ ...deps, inFlight: this.#inFlight })
     this.#withdrawals = new Withdrawals(deps)
+    // With several on their way the ledger lets them share a flush.
+    this.#expected = new ExpectedAdmissions(deps.clock, (count) => deps.ledger.expectAdmissions(count))
   }
 
   /** Objects being received or made durable at this moment. */
@@ -58,10 +60,14 @@ export class Spool implements AsyncDisposable {
     await this.#guard.expectRoom()
     const id = this.#deps.newId() as InstanceId
     this.#inFlight.begin(id)
-    this.#expect(1)
+    const sender = arrival.reception.associationId
+    this.#expected.begun(sender)
     const passed = {
-      recording: () => this.#inFlight.recording(id),
-      recorded: () => this.#expect(-1),
+      recording: (bytes: number) => {
+        this.#guard.taken(bytes)
+        this.#inFlight.recording(id)
+      },
+      recorded: () => this.#expected.recorded(sender),
       left: () => this.#left(id),
     }
     try {
@@ -110,12 +116,6 @@ export class Spool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#withdrawals[Symbol.asyncDispose]()
     await this.#mark[Symbol.asyncDispose]()
-  }
-
-  /** With several on their way the ledger lets them share a flush. */
-  #expect(more: 1 | -1): void {
-    this.#expected += more
-    this.#deps.ledger.expectAdmissions(this.#expected)
   }
 
   /** It is durable and on record, or gone: what waits for a decision may be looked at again. */

@@ -2,17 +2,16 @@ import { constants, unlinkSync } from 'node:fs'
 import type { NewId } from '../base/id.ts'
 import { type BlobKey, blobKey } from './blob-key.ts'
 import type { Buckets } from './buckets.ts'
-import { closeFile, diskFailure, openFile, truncateFile } from './file-io.ts'
+import { closeFile, closeFlushed, diskFailure, openFile, truncateFile } from './file-io.ts'
+import { TrayMaker } from './tray-maker.ts'
 
-/** An empty file whose name would survive a power cut, open for reading and writing. */
+/** An empty file whose name would survive a power cut, open for reading and writing; each write to it is flushed (O_DSYNC). */
 export interface TrayFile {
   readonly key: BlobKey
   readonly fd: number
 }
 
-const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR
-/** Made side by side: fewer turns of the event loop than one after the other. */
-const AT_ONCE = 16
+const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_DSYNC
 const OLD_FILE = constants.O_RDWR | constants.O_NOFOLLOW
 
 /**
@@ -27,6 +26,7 @@ export class Tray implements AsyncDisposable {
   /** Empty files of an earlier run, whose names have been flushed. */
   readonly #closed: BlobKey[] = []
   readonly #flags: number
+  readonly #maker = new TrayMaker()
   #filling: Promise<void> | undefined
   #disposed = false
 
@@ -68,6 +68,11 @@ export class Tray implements AsyncDisposable {
     else this.#open.push(file)
   }
 
+  /** A second descriptor, for a file that grows: what is written through it is flushed when it is asked for. */
+  reopen(file: TrayFile): Promise<number> {
+    return openFile(this.#buckets.path(file.key), OLD_FILE | this.#flags)
+  }
+
   /** Takes a file away for good: its disk has failed it once and may say anything the second time. */
   async drop(file: TrayFile): Promise<void> {
     try {
@@ -81,7 +86,8 @@ export class Tray implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
     await this.#filling?.catch(() => {})
-    await Promise.all(this.#open.splice(0).map((file) => closeFile(file.fd)))
+    await this.#maker.close()
+    for (const file of this.#open.splice(0)) closeFlushed(file.fd)
   }
 
   /** Fills up to the brim; one filling at a time, which everybody who waits shares. */
@@ -106,33 +112,30 @@ export class Tray implements AsyncDisposable {
     while (this.#open.length < this.#size) {
       const key = this.#closed.pop()
       if (key === undefined) return
-      this.#open.push({ key, fd: await openFile(this.#buckets.path(key), OLD_FILE | this.#flags) })
+      this.#open.push({ key, fd: await openFile(this.#buckets.path(key), OLD_FILE | constants.O_DSYNC | this.#flags) })
     }
   }
 
   async #make(count: number): Promise<void> {
-    const { name, fd } = await this.#buckets.reserve(count)
-    const made: TrayFile[] = []
+    const bucket = await this.#buckets.reserve(count)
+    const keys = Array.from({ length: count }, () => newKey(bucket.name, this.#newId()))
+    const paths = keys.map((key) => this.#buckets.path(key))
+    const fds = await this.#maker.make({ paths, flags: NEW_FILE | this.#flags })
+    const made = keys.map((key, place): TrayFile => ({ key, fd: fds[place] ?? -1 }))
     try {
-      while (made.length < count) {
-        const some = Array.from({ length: Math.min(AT_ONCE, count - made.length) }, () => this.#makeOne(name))
-        const ends = await Promise.allSettled(some)
-        for (const end of ends) if (end.status === 'fulfilled') made.push(end.value)
-        for (const end of ends) if (end.status === 'rejected') throw end.reason
-      }
-      await this.#buckets.flushNames(fd)
+      await this.#buckets.flushNames(bucket.fd)
     } catch (error) {
       await Promise.all(made.map((file) => this.drop(file)))
       throw error
     }
     this.#open.push(...made)
   }
+}
 
-  async #makeOne(bucket: string): Promise<TrayFile> {
-    const key = blobKey(bucket, this.#newId())
-    if (key === undefined) throw new Error('ids are UUIDs')
-    return { key, fd: await openFile(this.#buckets.path(key), NEW_FILE | this.#flags) }
-  }
+function newKey(bucket: string, name: string): BlobKey {
+  const key = blobKey(bucket, name)
+  if (key === undefined) throw new Error('ids are UUIDs')
+  return key
 }
 
 // Whoever takes the next file from an empty tray fills it again and hears of what is wrong then.

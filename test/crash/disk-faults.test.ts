@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from '@jest/globals'
 import { ctInstance } from '../support/data-set.ts'
 import { dataSetOf, sha256 } from '../support/data-set-bytes.ts'
@@ -11,6 +12,7 @@ import { storeAll } from '../support/store-all.ts'
 import { mayMount, mountTmpfs } from '../support/tmpfs.ts'
 
 const MB = 1024 * 1024
+const FAILING_FLUSHES = fileURLToPath(new URL('../support/failing-flushes.ts', import.meta.url))
 const OUT_OF_RESOURCES = 0xa700
 
 const objects = (first: number, count: number, sizeBytes: number): readonly Buffer[] =>
@@ -44,11 +46,16 @@ testWithPeers(
     const folder = join(dir.path, 'receiver')
     // Counted for each thread of its own: now one of the spool's, now the ledger's.
     const inject = ['-e', 'trace=fdatasync', '-e', 'inject=fdatasync:error=EIO:when=2+4']
+    const nodeArgs = ['--import', FAILING_FLUSHES]
     const acknowledged: string[] = []
     {
-      await using receiver = await startReceiver({ folder, wrapper: ['strace', '-f', '-o', '/dev/null', ...inject] })
-      const answers = await store(receiver.port, objects(1, 20, 100_000))
-      expect(answers.statuses).toHaveLength(20)
+      await using receiver = await startReceiver({
+        folder,
+        wrapper: ['strace', '-f', '-o', '/dev/null', ...inject],
+        nodeArgs,
+      })
+      const answers = await store(receiver.port, [...objects(1, 20, 100_000), ...objects(21, 10, 1_500_000)])
+      expect(answers.statuses).toHaveLength(30)
       expect(new Set(answers.statuses)).toEqual(new Set([0, OUT_OF_RESOURCES]))
       acknowledged.push(...answers.acknowledged)
       await receiver.kill()

@@ -33,7 +33,7 @@ async function orphan(folder: string, number: number): Promise<InstanceId> {
   const meta = { ...ctMeta, sopInstanceUid: arrivalOf(file).announced.sopInstanceUid }
   const sink = await shelf.store.begin(id, meta)
   await sink.write(dataSet)
-  await (await sink.finish()).durable
+  await sink.finish().durable
   return id
 }
 

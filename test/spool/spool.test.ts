@@ -35,8 +35,8 @@ function spoolOver(shelf: Shelf, change: Partial<BlobStore>, freeBytes = 0, cloc
 const flushedAfter = (sink: BlobSink, gate: Promise<void>): BlobSink => ({
   write: (slice) => sink.write(slice),
   abort: () => sink.abort(),
-  finish: async () => {
-    const { ref, durable } = await sink.finish()
+  finish: () => {
+    const { ref, durable } = sink.finish()
     const later = Promise.all([durable, gate]).then(() => {})
     later.catch(() => {})
     return { ref, durable: later }
@@ -206,6 +206,17 @@ test('a ledger that does not answer leaves no Success and nothing for a planner'
   await sink.write(ct.dataSet)
   await shelf.ledger[Symbol.asyncDispose]()
   await expect(sink.end()).rejects.toMatchObject({ code: 'ledger-closed' })
+})
+
+test('what came in since the volume was last asked counts: the mark is not overrun between two looks', async () => {
+  await withShelf(async (shelf) => {
+    let freeBytes = 5_000 + 2 * ct.dataSet.length
+    const space = async () => ({ freeBytes, totalBytes: 1_000_000_000 })
+    const spool = spoolOver(shelf, { space }, 5_000)
+    expect((await take(spool, arrivalOf(ct.file), ct.dataSet)).outcome).toBe('kept')
+    freeBytes = 4_999
+    await expect(spool.begin(arrivalOf(ct.file))).rejects.toMatchObject({ code: 'disk-full' })
+  })
 })
 
 test('too little free disk refuses, and takes again by itself when there is room', async () => {

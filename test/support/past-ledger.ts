@@ -46,7 +46,7 @@ export async function fillPast(ledger: Ledger, past: Past): Promise<void> {
           associationId: null,
         },
         identity: { ...facts.identity, studyInstanceUid, sopInstanceUid: `${studyInstanceUid}.${number}` },
-        header: facts.header,
+        header: facts.pack(),
         unreadable: null,
       }
     })

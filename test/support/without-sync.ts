@@ -8,7 +8,12 @@ type Done = (error: null) => void
 const pretend = (_fd: number, done: Done): void => void setImmediate(done, null)
 
 const without = process.env['KURIR_TEST_WITHOUT']
-if (without === 'file') Object.assign(fs, { fdatasync: pretend })
+if (without === 'file') {
+  const { openSync } = fs
+  const unsynced = (path: string, flags: number, mode: number): number =>
+    openSync(path, flags & ~fs.constants.O_DSYNC, mode)
+  Object.assign(fs, { fdatasync: pretend, openSync: unsynced })
+}
 if (without === 'directory') Object.assign(fs, { fsync: pretend })
 if (without === 'ledger') {
   const { prototype } = createRequire(import.meta.url)('better-sqlite3')
