@@ -11,13 +11,16 @@ import { scratchDir } from './scratch.ts'
 import { sendFolder } from './senders.ts'
 import { median } from './statistics.ts'
 
-/** From the first byte sent until the last file has arrived at the archive, against sending straight there. */
-export async function benchForward(material: Material, rounds: number, results: Results): Promise<void> {
+/**
+ * From the first byte sent until the last file has arrived at the archive, against sending straight there. A few go the same
+ * way before.
+ */
+export async function benchForward(material: Material, few: Material, rounds: number, results: Results): Promise<void> {
   const direct: number[] = []
   const through: number[] = []
   for (let round = -1; round < rounds; round++) {
-    const directTime = await directly(material)
-    const throughTime = await throughKurir(material)
+    const directTime = await directly(material, few)
+    const throughTime = await throughKurir(material, few)
     if (round < 0) continue
     direct.push(material.count / directTime)
     through.push(material.count / throughTime)
@@ -40,7 +43,7 @@ export async function benchAgainstOrthanc(material: Material, few: Material, res
     return
   }
   const orthancRate = few.count / orthanc
-  const kurirRate = material.count / (await throughKurir(material))
+  const kurirRate = material.count / (await throughKurir(material, few))
   results.add({ name: 'forward.orthanc_per_s', value: orthancRate, unit: 'instances/s' })
   results.add({ name: 'forward.ratio_vs_orthanc', value: kurirRate / orthancRate, unit: 'x', target })
 }
@@ -60,20 +63,23 @@ export async function benchForwardFlushes(material: Material, received: FlushCou
   results.add({ name: 'forward.flushes_per_object', ...figure, unit: 'flushes', target: { atMost: 0.3 } })
 }
 
-async function directly(material: Material): Promise<number> {
+async function directly(material: Material, few: Material): Promise<number> {
   await using dir = await scratchDir('bench-direct')
   await using archive = await startStorescp(dir.path)
+  await sendFolder(few.all, archive.port, 'ARCHIVE')
   return await sendFolder(material.all, archive.port, 'ARCHIVE')
 }
 
-async function throughKurir(material: Material): Promise<number> {
+async function throughKurir(material: Material, few: Material): Promise<number> {
   await using dir = await scratchDir('bench-archive')
   await using archive = await startStorescp(dir.path)
   await using home = await scratchDir('bench-kurir')
   await using kurir = await startKurir(await kurirFolders(home.path, forwardRules(archive.port, 2)))
+  await sendFolder(few.all, kurir.dicomPort, 'KURIR')
+  await untilArrived(dir.path, few.count)
   const started = performance.now()
   await sendFolder(material.all, kurir.dicomPort, 'KURIR')
-  await untilArrived(dir.path, material.count)
+  await untilArrived(dir.path, few.count + material.count)
   return (performance.now() - started) / 1000
 }
 

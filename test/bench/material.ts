@@ -13,14 +13,14 @@ export interface Material {
   readonly count: number
 }
 
-/** Writes `count` CT instances of half a megabyte, each with a SOP Instance UID of its own. */
-export async function makeMaterial(dir: string, count: number): Promise<Material> {
+/** Writes `count` CT instances of half a megabyte, each with a SOP Instance UID of its own, numbered from `first`. */
+export async function makeMaterial(dir: string, count: number, first = 0): Promise<Material> {
   const all = path.join(dir, 'all')
   const eighths = Array.from({ length: 8 }, (_, index) => path.join(dir, `eighth-${index}`))
   for (const folder of [all, ...eighths]) await mkdir(folder, { recursive: true })
   for (let index = 0; index < count; index++) {
     const name = `${String(index).padStart(5, '0')}.dcm`
-    await writeFile(path.join(all, name), ctInstance({ instanceNumber: index, sizeBytes: INSTANCE_BYTES }).file)
+    await writeFile(path.join(all, name), ctInstance({ instanceNumber: first + index, sizeBytes: INSTANCE_BYTES }).file)
     await link(path.join(all, name), path.join(eighths[index % 8] ?? all, name))
   }
   return { all, eighths, count }
