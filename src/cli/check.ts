@@ -1,3 +1,4 @@
+import type { Rule } from '../rules/rule.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import { aligned } from './aligned.ts'
 import type { Command } from './command.ts'
@@ -17,18 +18,23 @@ export const checkCommand: Command = {
     if ('problems' in loaded) {
       for (const line of aligned(loaded.problems)) context.complain(line)
       const count = loaded.problems.length
-      context.complain(`${count} ${count === 1 ? 'problem' : 'problems'}; the rules in force stay in force.`)
+      context.complain(`${counted(count, 'problem')}; the rules in force stay in force.`)
       return 1
     }
     const { ruleset, files } = loaded
     context.print(
-      `${files} ${files === 1 ? 'file' : 'files'}, ${ruleset.rules.length} rules, ${ruleset.destinations.size} destinations: no problem.`,
+      `${counted(files, 'file')}, ${counted(rulesIn(ruleset.rules), 'rule')}, ${counted(ruleset.destinations.size, 'destination')}: no problem.`,
     )
     for (const line of aligned(ruleset.warnings)) context.print(line)
     for (const line of notConfigured(ruleset)) context.print(line)
     return 0
   },
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
+
+/** Those inside of others too. */
+const rulesIn = (rules: readonly Rule[]): number => rules.reduce((sum, rule) => sum + 1 + rulesIn(rule.rules), 0)
 
 /** What would load and not work here: no mistake of the rules, so not a problem. */
 function notConfigured(ruleset: Ruleset): readonly string[] {

@@ -52,7 +52,7 @@ test('check counts what is good, and names what the environment leaves out', asy
   expect(await commandLine(site.environment).run('check')).toEqual({
     code: 0,
     printed: [
-      '1 file, 1 rules, 2 destinations: no problem.',
+      '1 file, 1 rule, 2 destinations: no problem.',
       'destination cloud is not configured: CLOUD_AE not set.',
       'caller ct is not configured: CT_TITLE not set.',
     ],
@@ -76,7 +76,7 @@ rules: [ { name: everything, hold: look } ]
   expect(await commandLine({}).run('check', '--rules', other)).toEqual({
     code: 0,
     printed: [
-      '1 file, 1 rules, 0 destinations: no problem.',
+      '1 file, 1 rule, 0 destinations: no problem.',
       'source old is not configured: OLD_AE not set.',
       'service his is not configured: HIS_URL not set.',
       'key research is not configured: its file cannot be used, and what needs it is held.',

@@ -30,7 +30,7 @@ test('what is printed goes to stdout, what is wrong to stderr, and the exit code
     })
     return { status, stdout, stderr }
   }
-  expect(run('check')).toEqual({ status: 0, stdout: '1 file, 1 rules, 0 destinations: no problem.\n', stderr: '' })
+  expect(run('check')).toEqual({ status: 0, stdout: '1 file, 1 rule, 0 destinations: no problem.\n', stderr: '' })
   expect(run('echo', 'nowhere')).toMatchObject({ status: 1, stdout: '' })
   expect(run('fly').stderr).toMatch(/^kurir fly: there is no such command\nusage: kurir COMMAND\n/)
 })
