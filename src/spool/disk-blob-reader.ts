@@ -5,7 +5,7 @@ import type { BufferPool } from './buffer-pool.ts'
 import { type CommitRecord, PREAMBLE_BYTES, readCommitRecord } from './commit-record.ts'
 import { type Digest, sha256 } from './digest.ts'
 import { BLOCK_BYTES } from './direct-io.ts'
-import { closeFile, diskFailure, openFile, readBlocksAt } from './file-io.ts'
+import { closeNow, diskFailure, openFile, readBlocksAt } from './file-io.ts'
 
 const READ_ONLY = constants.O_RDONLY | constants.O_NOFOLLOW
 
@@ -133,7 +133,7 @@ class Slices {
     const ahead = await this.#ahead.catch(() => undefined)
     if (this.#current !== undefined) this.#pool.giveBack(this.#current.buffer)
     if (ahead !== undefined && ahead !== this.#current) this.#pool.giveBack(ahead.buffer)
-    await closeFile(this.#fd)
+    closeNow(this.#fd)
   }
 
   #readAhead(): void {

@@ -5,7 +5,7 @@ import type { BlobSink, FinishedBlob } from './blob-store.ts'
 import { encodeCommitRecord } from './commit-record.ts'
 import { type Digest, sha256 } from './digest.ts'
 import { padded } from './direct-io.ts'
-import { closeFlushed, diskFailure, writeAt } from './file-io.ts'
+import { closeNow, diskFailure, writeAt } from './file-io.ts'
 import { GrownFile, type GrownFileDeps } from './grown-file.ts'
 import type { Tray, TrayFile } from './tray.ts'
 
@@ -115,7 +115,7 @@ export class DiskBlobSink implements BlobSink {
       throw diskFailure(error)
     }
     await this.#close()
-    closeFlushed(this.#file.fd)
+    closeNow(this.#file.fd)
   }
 
   #writeWhole(blocks: Buffer, record: Buffer): Promise<void> {

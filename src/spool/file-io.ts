@@ -34,8 +34,8 @@ export const flushDirectory = (fd: number): Promise<void> => call((done) => fs.f
 
 export const truncateFile = (fd: number): Promise<void> => call((done) => fs.ftruncate(fd, 0, (error) => done(error)))
 
-/** Closes a file whose bytes are flushed, here and now: nothing is left to be written, and another thread would take longer. */
-export function closeFlushed(fd: number): void {
+/** Closes a file that has nothing left to write, here and now: to hand it to another thread would take longer. */
+export function closeNow(fd: number): void {
   try {
     fs.closeSync(fd)
   } catch {

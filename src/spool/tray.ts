@@ -2,7 +2,7 @@ import { constants, unlinkSync } from 'node:fs'
 import type { NewId } from '../base/id.ts'
 import { type BlobKey, blobKey } from './blob-key.ts'
 import type { Buckets } from './buckets.ts'
-import { closeFile, closeFlushed, diskFailure, openFile, truncateFile } from './file-io.ts'
+import { closeFile, closeNow, diskFailure, openFile, truncateFile } from './file-io.ts'
 import { TrayMaker } from './tray-maker.ts'
 
 /** An empty file whose name would survive a power cut, open for reading and writing; each write to it is flushed (O_DSYNC). */
@@ -87,7 +87,7 @@ export class Tray implements AsyncDisposable {
     this.#disposed = true
     await this.#filling?.catch(() => {})
     await this.#maker.close()
-    for (const file of this.#open.splice(0)) closeFlushed(file.fd)
+    for (const file of this.#open.splice(0)) closeNow(file.fd)
   }
 
   /** Fills up to the brim; one filling at a time, which everybody who waits shares. */

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { ms } from '../../src/base/clock.ts'
@@ -216,13 +216,14 @@ describe('delivering by C-STORE', () => {
   test('a corrupt blob is held and never sent whole, and the others go on', async () => {
     const server = await answering()
     const harness = await delivering({ destinations: [archiveAt(server.port)] })
-    const bad = await harness.owe(small(1).file)
+    const { file, dataSet } = small(1)
+    const bad = await harness.owe(file)
     const good = await harness.owe(small(2).file)
     const row = await harness.ledger.views.instance(bad.instance)
-    const handle = await open(harness.blobFile(row?.blob.key ?? ''), 'r+')
-    const { size } = await handle.stat()
-    await handle.write(Buffer.of(0x5a), 0, 1, size - 3)
-    await handle.close()
+    const path = harness.blobFile(row?.blob.key ?? '')
+    const blob = await readFile(path)
+    blob.writeUInt8(0x5a, blob.indexOf(dataSet) + dataSet.length - 3)
+    await writeFile(path, blob)
     await harness.start()
     await harness.until(2)
     expect(await harness.delivery(bad.deliveries[0])).toMatchObject({ state: 'HELD', reason: 'blob corrupt' })
