@@ -3,7 +3,7 @@ import { KurirError } from '../base/failure.ts'
 import type { FreeMark } from '../settings/table.ts'
 import type { BlobStore } from './blob-store.ts'
 
-/** How long an answer of the volume is believed, and until how much of the room above the mark was taken since. */
+/** How long an answer of the volume is believed, and until how much of the room above the mark was taken since. That it is full is never believed. */
 const BELIEVED_MS = 1_000
 const BELIEVED_SHARE = 0.25
 
@@ -28,7 +28,7 @@ export class FreeSpaceGuard {
   async expectRoom(): Promise<void> {
     const now = this.#clock.monotonic()
     const isOld = this.#checkedAt === undefined || now - this.#checkedAt >= BELIEVED_MS
-    if (isOld || this.#takenSince > Math.max(0, this.#room) * BELIEVED_SHARE) await this.#check()
+    if (isOld || this.#room < 0 || this.#takenSince > this.#room * BELIEVED_SHARE) await this.#check()
     if (this.#room < 0) throw new KurirError('disk-full', 'transient', 'less free disk than KURIR_SPOOL_FREE_MIN')
   }
 
