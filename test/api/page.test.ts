@@ -208,6 +208,8 @@ testWithPeers(
   'everything can be done from a keyboard alone',
   async () => {
     const { page } = await open()
+    // Asked for long before: the browser is told to hand choosers over in its own time, and a key is not to overtake that.
+    const chooser = page.waitForEvent('filechooser', { timeout: PAGE_TEST })
     const focused = () =>
       page.evaluate<string>('document.activeElement.id || document.activeElement.textContent.trim()')
     const passed: string[] = []
@@ -229,7 +231,6 @@ testWithPeers(
     await page.keyboard.press('Enter')
     await page.getByText('The token is in use.').waitFor()
     await tabTo('upload-files')
-    const chooser = page.waitForEvent('filechooser')
     await page.keyboard.press('Enter')
     const one = made(1)
     await (await chooser).setFiles([fileNamed('one.dcm', one.file)])
