@@ -216,7 +216,7 @@ export class Dispatcher implements Service {
     return !this.#signal.aborted && !this.#circuit.isOpen
   }
 
-  readonly #laneOwner: Omit<LaneOwner, 'linger' | 'leaving'> = {
+  readonly #laneOwner: Omit<LaneOwner, 'linger' | 'leaving' | 'connected'> = {
     clock: { now: () => this.#deps.ledger.now(), monotonic: () => this.#deps.clock.monotonic() },
     hopper: this.#hopper,
     sender: () => this.#deps.route().sender,

@@ -1,10 +1,11 @@
-import { type Clock, type Milliseconds, ms } from '../base/clock.ts'
+import { type Clock, elapsed, type Milliseconds, type Monotonic, ms } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import { Lane, type LaneOwner } from './lane.ts'
+import type { Unreachable } from './failure-scope.ts'
+import { type Beside, Lane, type LaneOwner } from './lane.ts'
 
 export interface LanePoolDeps {
   readonly destination: string
-  readonly owner: Omit<LaneOwner, 'linger' | 'leaving'>
+  readonly owner: Omit<LaneOwner, 'linger' | 'leaving' | 'connected'>
   /** At most this many at once, at this moment. */
   readonly most: () => number
   /** Whether only a probe may go out. */
@@ -12,8 +13,8 @@ export interface LanePoolDeps {
   /** Fires when we stop. */
   readonly signal: () => AbortSignal
   readonly ended: () => void
-  readonly clock: Pick<Clock, 'after'>
-  readonly log: Pick<Log, 'error'>
+  readonly clock: Pick<Clock, 'after' | 'monotonic'>
+  readonly log: Pick<Log, 'error' | 'info'>
   /** How long an idle line is kept, in milliseconds; 2 s unless told otherwise. */
   readonly linger?: Milliseconds | undefined
 }
@@ -21,6 +22,8 @@ export interface LanePoolDeps {
 /** A further line is opened when this many wait for it. */
 const WORTH_A_LINE = 8
 const LINGER = ms(2_000)
+/** A destination that would not open one more line is not asked for one again for so long. */
+const ENOUGH_FOR = ms(30_000)
 
 /** As many lanes as the work in the hopper is worth. */
 export class LanePool {
@@ -29,6 +32,9 @@ export class LanePool {
   readonly #idle = new Set<() => void>()
   /** Lanes that take no more and only wait for the answer to their release. */
   #leaving = 0
+  /** Lanes beside others that have no line yet. */
+  #reaching = 0
+  #enoughSince: Monotonic | undefined
 
   constructor(deps: LanePoolDeps) {
     this.#deps = deps
@@ -40,7 +46,7 @@ export class LanePool {
 
   /** Lanes that take work. */
   get working(): number {
-    return this.#lanes.size - this.#leaving
+    return this.#lanes.size - this.#leaving - this.#reaching
   }
 
   /** There is something in the hopper: idle lanes take it, and new ones open where that is worth it. */
@@ -59,13 +65,20 @@ export class LanePool {
     if (owner.hopper.size === 0 || !owner.mayTake()) return false
     if (this.#lanes.size >= Math.max(1, most())) return false
     if (this.working === 0) return true
-    if (isProbing() || this.#idle.size > 0) return false
+    if (isProbing() || this.#idle.size > 0 || this.#reaching > 0 || this.#hasEnough()) return false
+    if (![...this.#lanes.keys()].some((lane) => lane.hasLine)) return false
     return owner.hopper.size >= WORTH_A_LINE
+  }
+
+  #hasEnough(): boolean {
+    return this.#enoughSince !== undefined && elapsed(this.#enoughSince, this.#deps.clock.monotonic()) < ENOUGH_FOR
   }
 
   #open(): void {
     const { owner, destination, log } = this.#deps
-    const lane = new Lane({ ...owner, linger: () => this.#linger(), leaving: () => this.#leave() })
+    const beside = this.working > 0 ? this.#beside() : undefined
+    const ours = { linger: () => this.#linger(), leaving: () => this.#leave(), connected: () => this.work() }
+    const lane = new Lane({ ...owner, ...ours }, beside)
     const running = lane.run().catch(() => {
       // A lane judges whatever happens; what comes here is a mistake of ours, and the lease returns what it held.
       log.error('lane-failed', { destination, code: 'internal' })
@@ -79,6 +92,21 @@ export class LanePool {
         while (this.#wantsLane()) this.#open()
       }),
     )
+  }
+
+  #beside(): Beside {
+    const { owner, signal, destination, clock, log } = this.#deps
+    this.#reaching += 1
+    const reached = (why: Unreachable | undefined): void => {
+      this.#reaching -= 1
+      if (why === undefined) {
+        this.work()
+        return
+      }
+      this.#enoughSince = clock.monotonic()
+      log.info('further-line-refused', { destination, count: this.working - 1, reason: why.reason })
+    }
+    return { signal: AbortSignal.any([owner.deadline, signal()]), reached }
   }
 
   /** A peer may take its time to answer a release, or never do it: the next lane does not wait for that. */

@@ -27,29 +27,49 @@ export interface LaneOwner {
   untried(delivery: ClaimedDelivery): void
   /** Waits a little for more work; false when none came and the line should be let go. */
   linger(): Promise<boolean>
+  /** It has a line now: another may open beside it. */
+  connected(): void
   /** It takes no more; its line is only being released, and nobody should wait for that. */
   leaving(): void
+}
+
+/** What a lane that opens beside others needs: many archives take one association at a time, or few. */
+export interface Beside {
+  /** Fires when its line is not waited for any longer. */
+  readonly signal: AbortSignal
+  /** Its line is open, or why there is none; then the lane ends. */
+  reached(why: Unreachable | undefined): void
 }
 
 /**
  * Works off the hopper over one line at a time: while one instance waits for its answer, the first bytes of the next are
  * read. Ends when there is nothing to do for a while, when the destination rests, or when we stop.
+ *
+ * A lane beside others has its line before it takes anything: an archive that refuses it or lets it wait delays nothing,
+ * and that is no failure of the destination.
  */
 export class Lane {
   readonly #owner: LaneOwner
+  readonly #beside: Beside | undefined
   readonly #abort = (): void => this.#line?.abort()
   #sender: Sender | undefined
   #line: Line | undefined
   #next: Outgoing | undefined
 
-  constructor(owner: LaneOwner) {
+  constructor(owner: LaneOwner, beside?: Beside) {
     this.#owner = owner
+    this.#beside = beside
+  }
+
+  get hasLine(): boolean {
+    return this.#line?.isOpen ?? false
   }
 
   /** Resolves when the lane has ended and its line is closed. */
   async run(): Promise<void> {
     this.#owner.deadline.addEventListener('abort', this.#abort)
     try {
+      if (this.#beside !== undefined && !(await this.#reach(this.#beside))) return
       while (this.#owner.mayTake()) {
         const outgoing = this.#next ?? this.#take()
         this.#next = undefined
@@ -62,6 +82,22 @@ export class Lane {
       this.#owner.leaving()
       await this.#close()
       this.#owner.deadline.removeEventListener('abort', this.#abort)
+    }
+  }
+
+  async #reach({ signal, reached }: Beside): Promise<boolean> {
+    const sender = this.#owner.sender()
+    const [first, ...others] = this.#owner.hopper.waiting
+    let why: Unreachable | undefined = { scope: 'destination', reason: 'internal' }
+    try {
+      const connected = first && (await sender.connect(first, others, signal))
+      why = connected?.kind === 'unreachable' ? connected : undefined
+      if (connected?.kind !== 'line') return false
+      this.#sender = sender
+      this.#line = connected.line
+      return true
+    } finally {
+      reached(why)
     }
   }
 
@@ -108,6 +144,7 @@ export class Lane {
     if (connected.kind === 'line') {
       this.#sender = sender
       this.#line = connected.line
+      this.#owner.connected()
       return connected.line
     }
     outgoing.discard()

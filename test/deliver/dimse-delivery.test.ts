@@ -61,6 +61,18 @@ describe('delivering by C-STORE', () => {
     expect(associations).toBeLessThanOrEqual(3)
   })
 
+  test('an archive that refuses a second association is one that takes one: it does not rest, and is not asked again at once', async () => {
+    const server = use(await recordingServer({ maxAssociations: 1 }))
+    const harness = await delivering({ destinations: [archiveAt(server.port, { dimse: { associations: 2 } })] })
+    for (let n = 1; n <= 200; n += 1) await harness.owe(small(n).file)
+    await harness.start()
+    await harness.until(200)
+    expect(new Set(server.received.map(({ request }) => request.association.id)).size).toBe(1)
+    expect(server.received).toHaveLength(200)
+    expect(server.refused).toHaveLength(1)
+    expect((await harness.condition())?.down ?? null).toBe(null)
+  })
+
   test('an idle association is kept for a moment, then released', async () => {
     const server = await answering()
     const harness = await delivering({ destinations: [archiveAt(server.port)], linger: 150 })
@@ -333,6 +345,21 @@ describeWithPeers(['storescp'], 'delivering to dcmtk', () => {
     for (const { file } of files) await harness.owe(file)
     await harness.start()
     await harness.until(20)
+    expect(await dataSetDigests(dir)).toEqual(files.map(({ dataSet }) => sha256(dataSet)).sort())
+  })
+
+  test('what serves one association at a time gets everything on that one, though it lets another wait', async () => {
+    const { dir, port } = await archive()
+    // Were an instance to wait for the second association, it would wait until the first is released.
+    const harness = await delivering({
+      destinations: [archiveAt(port, { dimse: { associations: 2 } })],
+      linger: 60_000,
+      timeouts: { acse: ms(60_000) },
+    })
+    const files = Array.from({ length: 60 }, (_, n) => small(n + 1))
+    for (const { file } of files) await harness.owe(file)
+    await harness.start()
+    await harness.until(60)
     expect(await dataSetDigests(dir)).toEqual(files.map(({ dataSet }) => sha256(dataSet)).sort())
   })
 

@@ -64,7 +64,10 @@ export async function startOrthanc(home: string, more: Readonly<Record<string, u
     },
     files: async () => {
       const ids: readonly string[] = JSON.parse((await get('/instances')).toString('utf8'))
-      return Promise.all(ids.map((id) => get(`/instances/${id}/file`)))
+      const files: Buffer[] = []
+      // One after the other: asked for all at once it now and then closes a connection in the middle of an answer.
+      for (const id of ids) files.push(await get(`/instances/${id}/file`))
+      return files
     },
     [Symbol.asyncDispose]: () => end(child),
   }
