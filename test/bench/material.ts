@@ -1,4 +1,5 @@
-import { link, mkdir, writeFile } from 'node:fs/promises'
+import { link, mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { ctInstance } from '../support/data-set.ts'
 
@@ -11,6 +12,21 @@ export interface Material {
   /** The same files dealt out to eight folders, for eight associations. */
   readonly eighths: readonly string[]
   readonly count: number
+}
+
+/**
+ * A folder for the senders' files, in memory where there is room for them: a modality does not read from a disk what it
+ * sends, and the one here is what the receivers write to.
+ *
+ * @param sizeBytes of all the files
+ */
+export async function materialDir(sizeBytes: number): Promise<AsyncDisposable & { readonly path: string }> {
+  const inMemory = await statfs('/dev/shm').then(
+    ({ bavail, bsize }) => bavail * bsize > 2 * sizeBytes,
+    () => false,
+  )
+  const dir = await mkdtemp(path.join(inMemory ? '/dev/shm' : tmpdir(), 'kurir-bench-'))
+  return { path: dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true, maxRetries: 3 }) }
 }
 
 /** Writes `count` CT instances of half a megabyte, each with a SOP Instance UID of its own, numbered from `first`. */

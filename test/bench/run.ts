@@ -1,12 +1,11 @@
 // npm run bench [-- --short] [-- --json FILE]: Kurir against real peers in one run, as ratios.
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { temporaryDir } from '../support/processes.ts'
 import { benchDecide } from './decide.ts'
 import { benchDisk } from './disk.ts'
 import { benchAgainstOrthanc, benchForward, benchForwardFlushes } from './forward.ts'
 import { benchLatency } from './latency.ts'
-import { makeMaterial } from './material.ts'
+import { INSTANCE_BYTES, makeMaterial, materialDir } from './material.ts'
 import { benchMemory } from './memory.ts'
 import { benchReceive, benchReceiveFlushes } from './receive.ts'
 import { judge, Results } from './result.ts'
@@ -20,10 +19,12 @@ const { values } = parseArgs({
 const count = values.short ? 320 : 3000
 const rounds = values.short ? 1 : 3
 
-await using dir = await temporaryDir('bench')
+const fewer = values.short ? 80 : 240
+
+await using dir = await materialDir((count + fewer) * INSTANCE_BYTES)
 const results = new Results()
 const material = await makeMaterial(`${dir.path}/many`, count)
-const few = await makeMaterial(`${dir.path}/few`, values.short ? 80 : 240, count)
+const few = await makeMaterial(`${dir.path}/few`, fewer, count)
 
 await benchDisk(results)
 await benchDecide(results)
