@@ -47,9 +47,11 @@ export function ledgerGauges(registry: Registry, sources: GaugeSources): LedgerG
     for (const state of OBLIGATION_STATES) obligations.set({ state }, counts[state])
     obligations.set({ state: 'UNDECIDED' }, counts.undecided)
     const stopped = new Set(conditions.filter((row) => row.down !== null || row.paused !== null).map((row) => row.name))
+    const names = [...new Set([...sources.destinations.names(), ...conditions.map((row) => row.name)])]
+    const depths = await Promise.all(names.map(async (name) => [name, await views.queueDepth(name)] as const))
+    // Nothing is awaited from here on: who is asked at the same time finds all of it or none.
     for (const each of [queue, oldest, up]) each.reset()
-    for (const destination of new Set([...sources.destinations.names(), ...conditions.map((row) => row.name)])) {
-      const depth = await views.queueDepth(destination)
+    for (const [destination, depth] of depths) {
       for (const [key, state] of DEPTHS) queue.set({ destination, state }, depth[key])
       const age = depth.oldestReadyAt === null ? 0 : Math.max(0, sources.ledger.now() - depth.oldestReadyAt) / 1_000
       oldest.set({ destination }, age)

@@ -19,6 +19,17 @@ afterEach(async () => await stack.disposeAsync())
 
 const start = async (): Promise<AdminFixture> => stack.use(await startAdmin())
 
+test('metrics that are asked for by many at once are whole for each', async () => {
+  const admin = await start()
+  await admit(admin.ledger, '1.2.3', 3)
+  await plan(admin.ledger, ['ARCHIVE', 'outbox', 'second', 'third'])
+  const scrape = async () => {
+    const response = await fetch(`${admin.url}/metrics`, { headers: { authorization: 'Bearer VIEWER' } })
+    return (await response.text()).match(/^kurir_deliveries\{.*state="READY"\} 3$/gm)?.length
+  }
+  expect(new Set(await Promise.all(Array.from({ length: 40 }, scrape)))).toEqual(new Set([4]))
+})
+
 test('metrics count every obligation under one state, each queue, and what rooms report', async () => {
   const admin = await start()
   await admit(admin.ledger, '1.2.3', 3)

@@ -94,7 +94,8 @@ describeWithPeers(['storescp'], 'an archive', () => {
     await kurir.logged('destination-down', ofFaulty)
     const restarted = await site.archive('faulty', [], faulty.port)
     await untilSettled(kurir)
-    const arrived = await restarted.digests()
+    // What it was writing when it was killed is still there, as far as it got.
+    const arrived = await restarted.digests('left-out')
     expect(expected.filter((digest) => !arrived.includes(digest))).toEqual([])
   })
 

@@ -13,12 +13,18 @@ export function dataSetOf(file: Buffer): Buffer {
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
-/** SHA-256 of the data set of every file in a folder, sorted; one a file. */
-export async function dataSetDigests(dir: string): Promise<readonly string[]> {
+/**
+ * SHA-256 of the data set of every file in a folder, sorted; one a file.
+ *
+ * @param cut what becomes of a file without a whole file meta: a process that was killed may leave one
+ */
+export async function dataSetDigests(dir: string, cut?: 'left-out'): Promise<readonly string[]> {
   const digests: string[] = []
   for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue
-    digests.push(sha256(dataSetOf(await readFile(path.join(entry.parentPath, entry.name)))))
+    const file = await readFile(path.join(entry.parentPath, entry.name))
+    if (cut === 'left-out' && findFileMeta(file, true).outcome !== 'found') continue
+    digests.push(sha256(dataSetOf(file)))
   }
   return digests.sort()
 }

@@ -21,7 +21,7 @@ const run = promisify(execFile)
 /** A storescp and what has arrived at it. */
 export interface Archive extends RunningProcess {
   /** SHA-256 of the data set of every file, sorted; an object that came twice counts twice. */
-  digests(): Promise<readonly string[]>
+  digests(cut?: 'left-out'): Promise<readonly string[]>
 }
 
 export interface Site extends AsyncDisposable {
@@ -51,7 +51,7 @@ export async function openSite(name: string, dataDir?: string): Promise<Site> {
       const dir = path.join(home, folder)
       await mkdir(dir, { recursive: true })
       const running = stack.use(await startStorescp(dir, ['+uf', ...args], port))
-      return { ...running, digests: () => dataSetDigests(dir) }
+      return { ...running, digests: (cut?: 'left-out') => dataSetDigests(dir, cut) }
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
