@@ -242,32 +242,35 @@ describe('the write-ahead log', () => {
 describe('what a verb costs in the writer', () => {
   test('admit, plan, claim and settle of one instance each stay far below a millisecond', () => {
     const count = 400
-    const took = { admit: 0, plan: 0, claim: 0, settle: 0 }
+    const took = { admit: Infinity, plan: Infinity, claim: Infinity, settle: Infinity }
     const timed = <T>(verb: keyof typeof took, act: () => T): T => {
       const start = process.hrtime.bigint()
       const value = act()
-      took[verb] += Number(process.hrtime.bigint() - start) / 1_000 / count
+      // The least of three is what it costs; above that is what else the machine does.
+      took[verb] = Math.min(took[verb], Number(process.hrtime.bigint() - start) / 1_000 / count)
       return value
     }
-    const all = Array.from({ length: count }, () => admission())
-    timed('admit', () => opened.run(...all.map((one) => opened.call('admit', [one]))))
-    const entries = all.map(({ id, identity }) => {
-      const obligations = [forward('pacs', { outgoingUid: identity.sopInstanceUid })]
-      return { instance: id, expectedVersion: 1, rulesetDigest: 'r', obligations }
-    })
-    timed('plan', () => opened.do('plan', entries))
-    const claims = timed('claim', () => opened.do('claim', 'pacs', count, 'me', ms(60_000)))
-    const attempt = { startedAt: START, took: ms(1), outcome: 'DELIVERED', status: null, reason: null } as const
-    const rest = { attempt, state: 'DELIVERED', nextAttemptAt: null, reason: null, sentSha256: null } as const
-    const settled = timed('settle', () =>
-      opened.run(
-        opened.call(
-          'settle',
-          claims.map(({ id, token }) => ({ delivery: id, token, ...rest })),
+    for (let round = 0; round < 3; round += 1) {
+      const all = Array.from({ length: count }, () => admission())
+      timed('admit', () => opened.run(...all.map((one) => opened.call('admit', [one]))))
+      const entries = all.map(({ id, identity }) => {
+        const obligations = [forward('pacs', { outgoingUid: identity.sopInstanceUid })]
+        return { instance: id, expectedVersion: 1, rulesetDigest: 'r', obligations }
+      })
+      timed('plan', () => opened.do('plan', entries))
+      const claims = timed('claim', () => opened.do('claim', 'pacs', count, 'me', ms(60_000)))
+      const attempt = { startedAt: START, took: ms(1), outcome: 'DELIVERED', status: null, reason: null } as const
+      const rest = { attempt, state: 'DELIVERED', nextAttemptAt: null, reason: null, sentSha256: null } as const
+      const settled = timed('settle', () =>
+        opened.run(
+          opened.call(
+            'settle',
+            claims.map(({ id, token }) => ({ delivery: id, token, ...rest })),
+          ),
         ),
-      ),
-    )
-    expect(answerOf<string[]>(settled.answers[0])).toHaveLength(count)
+      )
+      expect(answerOf<string[]>(settled.answers[0])).toHaveLength(count)
+    }
     for (const each of Object.values(took)) expect(each).toBeLessThan(700)
     if (process.env['KURIR_TIMINGS'] !== undefined) process.stdout.write(`${JSON.stringify(took)} µs\n`)
   })
