@@ -45,11 +45,19 @@ export async function startOrthanc(home: string, more: Readonly<Record<string, u
   const child = spawn('Orthanc', [file], { stdio: 'ignore', env: quickPeerEnv })
   await untilListening(httpPort, child)
   const at = (where: string): string => `http://127.0.0.1:${httpPort}${where}`
-  const get = async (where: string): Promise<Buffer> => {
+  const once = async (where: string): Promise<Buffer> => {
     const response = await fetch(at(where))
     if (!response.ok) throw new Error(`Orthanc answered ${response.status}`)
     return Buffer.from(await response.arrayBuffer())
   }
+  const get = (where: string): Promise<Buffer> =>
+    once(where).catch((error: unknown) => {
+      const ended = child.exitCode ?? child.signalCode
+      if (ended !== null) throw new Error(`Orthanc ended with ${ended} while it answered ${where}`)
+      // A busy one now and then closes a connection in the middle of an answer: that is no word on what it has.
+      if (error instanceof TypeError) return once(where)
+      throw error
+    })
   return {
     httpPort,
     dicomPort,
@@ -65,7 +73,6 @@ export async function startOrthanc(home: string, more: Readonly<Record<string, u
     files: async () => {
       const ids: readonly string[] = JSON.parse((await get('/instances')).toString('utf8'))
       const files: Buffer[] = []
-      // One after the other: asked for all at once it now and then closes a connection in the middle of an answer.
       for (const id of ids) files.push(await get(`/instances/${id}/file`))
       return files
     },
