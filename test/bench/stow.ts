@@ -8,7 +8,7 @@ import { type KurirProcess, startKurir } from '../support/processes.ts'
 import { BOUNDARY, relatedType } from '../support/stow-bodies.ts'
 import { kurirFolders } from './folders.ts'
 import { DISCARD_RULES, type Material } from './material.ts'
-import { residentMb, writeHuge } from './memory.ts'
+import { memoryGrowth, writeHuge } from './memory.ts'
 import type { Results } from './result.ts'
 import { scratchDir } from './scratch.ts'
 import { sendFolders } from './senders.ts'
@@ -71,9 +71,9 @@ export async function benchStowMemory(sizeBytes: number, results: Results): Prom
   await writeHuge(warm, 8 * 2 ** 20)
   await inKurir(async (kurir, token) => {
     await post(kurir, token, warm, 'application/dicom')
-    const before = await residentMb(kurir.child.pid, 'VmHWM')
-    await post(kurir, token, huge, 'application/dicom')
-    const growth = (await residentMb(kurir.child.pid, 'VmHWM')) - before
+    const growth = await memoryGrowth(kurir.child.pid, async () => {
+      await post(kurir, token, huge, 'application/dicom')
+    })
     results.add({ name: 'stow.rss_growth_mb', value: growth, unit: 'MB', target: { atMost: 100 } })
     results.add({ name: 'stow.part_mb', value: sizeBytes / 2 ** 20, unit: 'MB' })
   })
