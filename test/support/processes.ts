@@ -14,6 +14,9 @@ export const repositoryDir = fileURLToPath(new URL('../..', import.meta.url))
 /** dcmtk waits 40 ms for a delayed acknowledgement at every object unless told not to. */
 export const quickPeerEnv: NodeJS.ProcessEnv = { ...process.env, TCP_NODELAY: '1' }
 
+/** A peer as it behaves when nobody has told it. */
+export const plainPeerEnv: NodeJS.ProcessEnv = { ...process.env, TCP_NODELAY: undefined }
+
 export async function temporaryDir(name: string): Promise<AsyncDisposable & { readonly path: string }> {
   const dir = await mkdtemp(path.join(tmpdir(), `kurir-${name}-`))
   return { path: dir, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true, maxRetries: 3 }) }
