@@ -2,22 +2,12 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { type Browser, chromium, type Page } from 'playwright-core'
-import { peerPath, testWithPeers } from '../support/peers.ts'
+import { openPage, shot } from '../support/browser.ts'
+import { testWithPeers } from '../support/peers.ts'
 import { type AdminFixture, startAdmin } from './admin-fixture.ts'
 import { admit, plan } from './admissions.ts'
 
 const playgroundDir = fileURLToPath(new URL('../../node_modules/.cache/kurir/playground', import.meta.url))
-const ARGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
-
 let stack: AsyncDisposableStack
 let admin: AdminFixture
 
@@ -27,29 +17,7 @@ beforeEach(async () => {
 })
 afterEach(async () => await stack.disposeAsync())
 
-/** A page that keeps what a strict browser would complain of. */
-async function openPage(): Promise<{ page: Page; foreign: string[]; problems: string[] }> {
-  const browser: Browser = await chromium.launch({ executablePath: peerPath('chromium') ?? 'chromium', args: ARGS })
-  stack.defer(() => browser.close())
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
-  const foreign: string[] = []
-  const problems: string[] = []
-  page.on('request', (request) => {
-    if (!['127.0.0.1', ''].includes(new URL(request.url()).hostname)) foreign.push(request.url())
-  })
-  page.on('pageerror', (error) => problems.push(error.message))
-  page.on('console', (message) => {
-    if (message.type() === 'error') problems.push(message.text())
-  })
-  return { page, foreign, problems }
-}
-
 const built = existsSync(path.join(playgroundDir, 'index.html'))
-const SCREENSHOTS = process.env['KURIR_TEST_SCREENSHOTS']
-
-const shot = async (page: Page, name: string): Promise<void> => {
-  if (SCREENSHOTS !== undefined) await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) })
-}
 
 if (built) {
   testWithPeers(
@@ -58,7 +26,8 @@ if (built) {
     async () => {
       await admit(admin.ledger, '1.2.3', 2)
       await plan(admin.ledger, ['ARCHIVE'])
-      const { page, foreign, problems } = await openPage()
+      await using opened = await openPage()
+      const { page, foreign, problems } = opened
       await page.goto(`${admin.url}/graphql`)
       await page.getByLabel('Token').waitFor()
       await shot(page, 'sign-in')
@@ -82,7 +51,8 @@ if (built) {
     ['chromium'],
     'a token that is not known, or may not read, is refused in a sentence',
     async () => {
-      const { page } = await openPage()
+      await using opened = await openPage()
+      const { page } = opened
       await page.goto(`${admin.url}/playground/`)
       for (const [token, sentence] of [
         ['nonsense', 'not known'],

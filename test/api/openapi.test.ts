@@ -6,9 +6,9 @@ import { createListener } from '../../src/http/listener.ts'
 import { describeApi } from '../../src/http/openapi.ts'
 import { ReadableLog } from '../admin/admin-fixture.ts'
 import { type RunningApp, siteFolders, startApp } from '../support/app-in-process.ts'
+import { openPage, shot } from '../support/browser.ts'
 import { testWithPeers } from '../support/peers.ts'
 import { newId } from '../support/spool-on-disk.ts'
-import { openPage, shot } from './browser.ts'
 
 const RULES = `version: 1
 destinations:

@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import { type RunningApp, siteFolders, startApp } from '../support/app-in-process.ts'
+import { openPage, shot } from '../support/browser.ts'
 import { corpusDir, corpusFiles } from '../support/corpus.ts'
 import { ctInstance } from '../support/data-set.ts'
 import { dataSetOf } from '../support/data-set-bytes.ts'
 import { type RecordingServer, recordingServer } from '../support/dimse-server.ts'
 import { testWithPeers } from '../support/peers.ts'
-import { openPage, shot } from './browser.ts'
 
 const rules = (port: number): string => `version: 1
 destinations:

@@ -1,7 +1,7 @@
 // Chromium on a page of a port, with an ear for what a strict browser would complain of.
 import path from 'node:path'
 import { type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { peerPath } from '../support/peers.ts'
+import { peerPath } from './peers.ts'
 
 const ARGS = [
   '--no-sandbox',
