@@ -23,16 +23,16 @@ export function scratchDirectory(): Disposable & { readonly path: string } {
 }
 
 /** An empty database is made once and copied: migrating takes longer than most tests. */
-let empty: Promise<string> | undefined
-export async function emptyDatabase(file: string): Promise<void> {
+let empty: string | undefined
+export function emptyDatabase(file: string): void {
   empty ??= migrated()
-  copyFileSync(await empty, file)
+  copyFileSync(empty, file)
 }
-async function migrated(): Promise<string> {
+function migrated(): string {
   const file = join(mkdtempSync(join(tmpdir(), 'kurir-empty-')), 'kurir.db')
   process.once('exit', () => rmSync(dirname(file), { recursive: true, force: true }))
   const db = connectWriter(file)
-  await migrateLedger(db, file)
+  migrateLedger(db, file)
   db.close()
   return file
 }
@@ -42,7 +42,7 @@ export async function openLedger(options: Partial<SqliteLedgerOptions> = {}): Pr
   const directory = scratchDirectory()
   const clock = new TestClock()
   const file = join(directory.path, 'kurir.db')
-  await emptyDatabase(file)
+  emptyDatabase(file)
   const all = { file, node: 'n1', clock, ...options }
   let ledger = await openSqliteLedger(all)
   return {

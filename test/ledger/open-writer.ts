@@ -24,7 +24,7 @@ export interface OpenedWriter extends Disposable {
 export async function openWriterHere(): Promise<OpenedWriter> {
   const directory = scratchDirectory()
   const file = join(directory.path, 'kurir.db')
-  await emptyDatabase(file)
+  emptyDatabase(file)
   const db = connectWriter(file)
   const writer = openWriter(db, { node: 'n1', duplicateWindowMs: 600_000 })
   const reader = openReader(connectWriter(file))

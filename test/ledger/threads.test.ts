@@ -8,17 +8,28 @@ import { admission } from './sample.ts'
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 describe('two threads and a proxy', () => {
-  test('admissions that are on their way meet in one flush, the first waiting for the last', async () => {
+  test('of eight admissions on their way the first waits for five more: one flush serves those, another the rest', async () => {
     await using opened = await openLedger({ gatherWindow: ms(20_000) })
     const { ledger } = opened
-    ledger.expectAdmissions(8)
+    let expected = 8
+    ledger.expectAdmissions(expected)
+    const admit = async (): Promise<void> => {
+      await ledger.admit([admission()])
+      expected -= 1
+      ledger.expectAdmissions(expected)
+    }
     const admitting: Promise<unknown>[] = []
     for (let i = 0; i < 8; i++) {
-      admitting.push(ledger.admit([admission()]))
+      admitting.push(admit())
       for (let pause = 0; pause < 20; pause++) await turn()
+      if (i === 4) expect(ledger.counts().fullCommits).toBe(0)
     }
     await Promise.all(admitting)
-    expect(ledger.counts()).toMatchObject({ fullCommits: 1, quietCommits: 0 })
+    const { fullCommits, quietCommits } = ledger.counts()
+    expect(quietCommits).toBe(0)
+    // Whether the last two are there when the sixth is taken up is a matter of threads.
+    expect(fullCommits).toBeGreaterThanOrEqual(1)
+    expect(fullCommits).toBeLessThanOrEqual(3)
   })
 
   test('when one that was on its way is given up, the others stop waiting for it', async () => {

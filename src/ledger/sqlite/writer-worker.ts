@@ -18,11 +18,11 @@ const say = (message: FromWriter): void => port.postMessage(message)
 /** Asking for the log's size is cheap, but not as cheap as a commit. */
 const LOOK_EVERY = 64
 
-async function open(): Promise<Writer | undefined> {
+function open(): Writer | undefined {
   try {
     const db = connectWriter(start.file)
     refuseDamaged(db)
-    await migrateLedger(db, start.file, start.migrations)
+    migrateLedger(db, start.file, start.migrations)
     mendClock(db, start.at)
     const writer = openWriter(db, start)
     say({ kind: 'opened' })
@@ -109,5 +109,5 @@ function serve(writer: Writer): void {
   })
 }
 
-const writer = await open()
+const writer = open()
 if (writer !== undefined) serve(writer)
