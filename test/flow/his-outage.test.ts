@@ -44,7 +44,7 @@ test('HIS down for an hour delays nothing that does not ask it, and what does is
   await his.up()
   const settled = async (): Promise<boolean> =>
     (await count('cloud')) === STUDIES * IMAGES && his.arrived.size === STUDIES
-  const took = await pass(HOUR, 2_000, settled)
+  const took = await pass(HOUR, 500, settled)
   expect(took).toBeLessThanOrEqual(120_000)
   // A step of the clock may end a request that is under way; it is asked again.
   expect(his.count('GET /orders')).toBeLessThanOrEqual(2 * STUDIES)
