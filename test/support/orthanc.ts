@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
+import { type RequestOptions, request } from 'node:http'
 import path from 'node:path'
 import { end, freePort, quickPeerEnv, untilListening } from './processes.ts'
 
@@ -10,6 +11,11 @@ const PLUGINS = ['/usr/share/orthanc/plugins/libOrthancDicomWeb.so', '/usr/lib/o
 /** Where the DICOMweb plug-in stands, undefined when it is not installed. */
 export const dicomWebPlugin = (): string | undefined => PLUGINS.find((file) => existsSync(file))
 
+interface Answer {
+  readonly status: number
+  readonly body: Buffer
+}
+
 export interface Orthanc extends AsyncDisposable {
   readonly httpPort: number
   readonly dicomPort: number
@@ -17,7 +23,7 @@ export interface Orthanc extends AsyncDisposable {
   readonly dicomWeb: string
   /** Its REST API; the body as bytes. */
   get(path: string): Promise<Buffer>
-  post(path: string, body: string | Uint8Array): Promise<{ readonly status: number; readonly body: Buffer }>
+  post(path: string, body: string | Uint8Array): Promise<Answer>
   /** The Part 10 files of all instances it holds. */
   files(): Promise<readonly Buffer[]>
 }
@@ -44,32 +50,24 @@ export async function startOrthanc(home: string, more: Readonly<Record<string, u
   await writeFile(file, JSON.stringify(configuration))
   const child = spawn('Orthanc', [file], { stdio: 'ignore', env: quickPeerEnv })
   await untilListening(httpPort, child)
-  const at = (where: string): string => `http://127.0.0.1:${httpPort}${where}`
-  const once = async (where: string): Promise<Buffer> => {
-    const response = await fetch(at(where))
-    if (!response.ok) throw new Error(`Orthanc answered ${response.status}`)
-    return Buffer.from(await response.arrayBuffer())
-  }
-  const get = (where: string): Promise<Buffer> =>
-    once(where).catch((error: unknown) => {
+  const call = (method: string, where: string, body?: string | Uint8Array): Promise<Answer> =>
+    answered({ port: httpPort, method, path: where }, body).catch((error: unknown) => {
       const ended = child.exitCode ?? child.signalCode
-      if (ended !== null) throw new Error(`Orthanc ended with ${ended} while it answered ${where}`)
-      // A busy one now and then closes a connection in the middle of an answer: that is no word on what it has.
-      if (error instanceof TypeError) return once(where)
-      throw error
+      throw new Error(`${method} ${where}: Orthanc ${ended === null ? 'is running' : `ended with ${ended}`}`, {
+        cause: error,
+      })
     })
+  const get = async (where: string): Promise<Buffer> => {
+    const { status, body } = await call('GET', where)
+    if (status !== 200) throw new Error(`Orthanc answered ${status} to GET ${where}`)
+    return body
+  }
   return {
     httpPort,
     dicomPort,
-    dicomWeb: at('/dicom-web'),
+    dicomWeb: `http://127.0.0.1:${httpPort}/dicom-web`,
     get,
-    post: async (where, body) => {
-      const response = await fetch(at(where), {
-        method: 'POST',
-        body: typeof body === 'string' ? body : Buffer.from(body),
-      })
-      return { status: response.status, body: Buffer.from(await response.arrayBuffer()) }
-    },
+    post: (where, body) => call('POST', where, body),
     files: async () => {
       const ids: readonly string[] = JSON.parse((await get('/instances')).toString('utf8'))
       const files: Buffer[] = []
@@ -78,4 +76,21 @@ export async function startOrthanc(home: string, more: Readonly<Record<string, u
     },
     [Symbol.asyncDispose]: () => end(child),
   }
+}
+
+/** A request on a connection of its own: on one that is kept, an Orthanc under load now and then ends in mid-answer. */
+function answered(options: RequestOptions, body?: string | Uint8Array): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+  const asking = request({ host: '127.0.0.1', agent: false, ...options }, (response) => {
+    const parts: Buffer[] = []
+    response.on('data', (part: Buffer) => parts.push(part))
+    response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts) }))
+    response.on('error', (cause) => {
+      const came = parts.reduce((sum, part) => sum + part.length, 0)
+      reject(new Error(`ended after ${came} of ${response.headers['content-length']} bytes`, { cause }))
+    })
+  })
+  asking.on('error', reject)
+  asking.end(body)
+  return promise
 }
