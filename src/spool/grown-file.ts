@@ -57,12 +57,15 @@ export class GrownFile {
       .finally(() => this.#deps.chunks.giveBack(chunk))
   }
 
-  /** The last chunk and the commit record, side by side, and the flush of everything. */
+  /**
+   * The last chunk, the commit record, and the flush of everything. The record waits for the write that is under way: that may be
+   * the one that began the file, and of two writes to one block either may be the later.
+   */
   async end(last: Buffer, record: Buffer): Promise<void> {
     record.copy(this.#first)
-    const writes = [this.#write(last, this.#size), this.#write(this.#first, 0)]
+    const writes = [this.#write(last, this.#size), this.#settled().then(() => this.#write(this.#first, 0))]
     // All of them end before a buffer goes back, whichever fails.
-    const ends = await Promise.allSettled([this.#writing, ...writes])
+    const ends = await Promise.allSettled(writes)
     await this.#flushing
     for (const outcome of ends) if (outcome.status === 'rejected') throw outcome.reason
     await this.#settled()

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import fs, { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
@@ -180,5 +180,47 @@ test('no key but our own becomes a path', async () => {
     for (const key of ['../../etc/passwd', '/etc/passwd', '000000/../x', `${ref.key}/..`, `${ref.key}\0`, '']) {
       expect(() => store.read({ ...ref, key })).toThrow(expect.objectContaining({ code: 'invalid-argument' }))
     }
+  })
+})
+
+type Write = typeof fs.write
+type Written = (error: NodeJS.ErrnoException | null, bytes: number) => void
+
+/** Until it is disposed, the first write is held back until no other is under way. */
+function firstWriteLast(): Disposable {
+  const { write } = fs
+  let held: (() => void) | undefined
+  let isFirst = true
+  let open = 0
+  const slow = (fd: number, bytes: Buffer, offset: number, length: number, position: number, done: Written): void => {
+    const begin = (then: Written): void => write(fd, bytes, offset, length, position, then)
+    if (isFirst) {
+      isFirst = false
+      held = () => begin(done)
+      return
+    }
+    open += 1
+    begin((error, written) => {
+      open -= 1
+      if (open === 0) {
+        held?.()
+        held = undefined
+      }
+      done(error, written)
+    })
+  }
+  Object.assign(fs, { write: slow as unknown as Write })
+  return { [Symbol.dispose]: () => Object.assign(fs, { write }) }
+}
+
+test('the commit record stays, however late the write that began the file', async () => {
+  await withStore(async (store) => {
+    const whole = randomBytes(1_500_000)
+    let ref: BlobRef
+    {
+      using _ = firstWriteLast()
+      ref = await keep(store, [whole])
+    }
+    expect((await collect(store.read(ref))).equals(whole)).toBe(true)
   })
 })
