@@ -58,8 +58,8 @@ export class GrownFile {
   }
 
   /**
-   * The last chunk, the commit record, and the flush of everything. The record waits for the write that is under way: that may be
-   * the one that began the file, and of two writes to one block either may be the later.
+   * The last chunk, the commit record, and the flush of everything. The record waits for the write that is under way: that
+   * may be the one that began the file, and of two writes to one block either may be the later.
    */
   async end(last: Buffer, record: Buffer): Promise<void> {
     record.copy(this.#first)

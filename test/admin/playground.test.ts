@@ -8,6 +8,7 @@ import { type AdminFixture, startAdmin } from './admin-fixture.ts'
 import { admit, plan } from './admissions.ts'
 
 const playgroundDir = fileURLToPath(new URL('../../node_modules/.cache/kurir/playground', import.meta.url))
+
 let stack: AsyncDisposableStack
 let admin: AdminFixture
 

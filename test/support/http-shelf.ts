@@ -24,7 +24,7 @@ export async function openHttpShelf(
   roles: readonly Role[],
   addRoutes: (server: HttpListener['server'], behind: Behind) => Promise<unknown>,
 ): Promise<HttpShelf> {
-  const stack = new AsyncDisposableStack()
+  await using stack = new AsyncDisposableStack()
   const folder = stack.use(await temporaryDir(name)).path
   const shelf = stack.use(await openShelf(folder))
   for (const role of roles) {
@@ -36,5 +36,6 @@ export async function openHttpShelf(
   await addRoutes(listener.server, { shelf, log, folder })
   const port = await listener.listen()
   const url = `http://127.0.0.1:${port}`
-  return { url, port, shelf, log, folder, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  const opened = stack.move()
+  return { url, port, shelf, log, folder, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }

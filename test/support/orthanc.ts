@@ -78,7 +78,7 @@ export async function startOrthanc(home: string, more: Readonly<Record<string, u
   }
 }
 
-/** A request on a connection of its own: on one that is kept, an Orthanc under load now and then ends in mid-answer. */
+/** A request on a connection of its own: in whole runs of the tests, answers on kept ones have ended in the middle. */
 function answered(options: RequestOptions, body?: string | Uint8Array): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
   const asking = request({ host: '127.0.0.1', agent: false, ...options }, (response) => {
