@@ -20,6 +20,7 @@ import { Tray } from './tray.ts'
 /** Most objects are one write; two buffers serve an object, whatever its size. */
 const WRITE_BYTES = 1024 * 1024
 const READ_BYTES = 1024 * 1024
+const FLUSH_EVERY = 64 * 1024 * 1024
 
 export interface DiskBlobStoreOptions {
   /** The spool's folder, made when it is missing. */
@@ -29,6 +30,8 @@ export interface DiskBlobStoreOptions {
   readonly newId: NewId
   /** Files made beforehand; as many descriptors are held. Default 256. */
   readonly traySize?: number
+  /** An object that is being received is flushed each time it has grown by so many bytes. Default 64 MB. */
+  readonly flushEvery?: number
 }
 
 /** Blobs as Part 10 files on a disk of this node (README.md says how, and what a power cut leaves). */
@@ -38,6 +41,7 @@ export class DiskBlobStore implements BlobStore, AsyncDisposable {
   readonly node: string
   readonly #counters: SpoolCounters
   readonly #flags: number
+  readonly #flushEvery: number
   readonly #writePool = new BufferPool(WRITE_BYTES, 16)
   readonly #blockPool = new BufferPool(BLOCK_BYTES, 64)
   readonly #readPool = new BufferPool(READ_BYTES, 16)
@@ -46,6 +50,7 @@ export class DiskBlobStore implements BlobStore, AsyncDisposable {
     this.node = options.node
     this.#counters = counters
     this.#flags = flags
+    this.#flushEvery = options.flushEvery ?? FLUSH_EVERY
     this.buckets = buckets
     this.tray = new Tray(buckets, options.newId, options.traySize ?? 256, flags)
   }
@@ -69,8 +74,8 @@ export class DiskBlobStore implements BlobStore, AsyncDisposable {
     const head = encodePart10Head(meta)
     // What stands there came from the network; a peer cannot make it longer than a buffer, but this is where it would hurt.
     if (head.length > WRITE_BYTES / 2) throw new KurirError('invalid-argument', 'permanent', 'file meta too long')
-    const pools = { chunks: this.#writePool, blocks: this.#blockPool }
-    const deps = { tray: this.tray, ...pools, counters: this.#counters, node: this.node }
+    const growing = { chunks: this.#writePool, blocks: this.#blockPool, flushEvery: this.#flushEvery }
+    const deps = { tray: this.tray, ...growing, counters: this.#counters, node: this.node }
     const transferSyntax = transferSyntaxOf(meta.transferSyntaxUid)
     return new DiskBlobSink(deps, await this.tray.take(), { id, head, transferSyntax })
   }

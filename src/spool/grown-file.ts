@@ -4,15 +4,14 @@ import type { SpoolCounters } from './counts.ts'
 import { BLOCK_BYTES } from './direct-io.ts'
 import { closeFile, diskFailure, flushFile, writeAt } from './file-io.ts'
 
-/** A growing object is flushed each time it has grown by this, so that its last flush is no longer than another's. */
-const FLUSH_EVERY = 64 * 1024 * 1024
-
 export interface GrownFileDeps {
   /** Of whole blocks each. */
   readonly chunks: BufferPool
   /** Of one block each. */
   readonly blocks: BufferPool
   readonly counters: SpoolCounters
+  /** The file is flushed each time it has grown by so many bytes, so that its last flush is no longer than another's. */
+  readonly flushEvery: number
 }
 
 /** A file of several writes, at most one of them under way until the end. Its first block is kept, to be written again. */
@@ -91,7 +90,7 @@ export class GrownFile {
   }
 
   async #flushGrown(): Promise<void> {
-    if (this.#size - this.#flushedTo < FLUSH_EVERY) return
+    if (this.#size - this.#flushedTo < this.#deps.flushEvery) return
     this.#flushedTo = this.#size
     await this.#flushing
     this.#flushing = this.#flush().catch((error) => {
