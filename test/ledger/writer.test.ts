@@ -125,6 +125,30 @@ describe('a disk that fails under a flush', () => {
     expect(opened.reader.verbs.auditSlice(undefined)).toMatchObject({ events: 2, firstBroken: null })
   })
 
+  test('a flush that fails in a checkpoint is not believed either: it may have lost what was committed without a flush', () => {
+    let failing = false
+    const db = new Proxy(opened.db, {
+      get(target, name) {
+        const value = Reflect.get(target, name, target)
+        if (typeof value !== 'function') return value
+        return (...args: readonly unknown[]) => {
+          if (failing && name === 'pragma')
+            throw Object.assign(new Error('disk I/O error'), { code: 'SQLITE_IOERR_FSYNC' })
+          return Reflect.apply(value, target, args)
+        }
+      },
+    })
+    const writer = openWriter(db, { node: 'n1', duplicateWindowMs: 1 })
+    writer.run([opened.call('admit', [admission()])])
+    writer.run([opened.call('destinationNotes', 'pacs', 'not flushed')])
+    failing = true
+    expect(() => writer.checkpoint('PASSIVE')).toThrow()
+    failing = false
+    const before = writer.walBytes()
+    expect(writer.run([opened.call('admit', [admission()])]).commit).toBe('full')
+    expect(writer.walBytes()).toBeLessThan(before)
+  })
+
   test('while a reader keeps the log from being copied, nothing is promised', () => {
     const { db, failNext } = failingOnce(opened.db)
     const writer = openWriter(db, { node: 'n1', duplicateWindowMs: 1 })

@@ -110,9 +110,7 @@ export function openWriter(db: Connection, options: WriterOptions): Writer {
   return {
     run,
     tend,
-    checkpoint: (mode) => {
-      db.pragma(`wal_checkpoint(${mode})`)
-    },
+    checkpoint: (mode) => transaction.copyBack(mode),
     walBytes: () => walBytes(db),
     close: () => db.close(),
   }
@@ -162,7 +160,10 @@ function openTransaction(db: Connection) {
   let flushing = true
   let doubtful = false
 
-  /** After a failed flush the system may have dropped pages it reports clean: copy everything over before going on. */
+  /**
+   * After a failed flush the system may have dropped pages it reports clean: copy everything over before going on. That of a
+   * checkpoint flushes what was committed without a flush, and what is promised next stands behind it in the log.
+   */
   function clearDoubt(): void {
     if (!doubtful) return
     const [row] = db.prepare<[], { busy: number }>('PRAGMA wal_checkpoint(TRUNCATE)').all()
@@ -183,6 +184,14 @@ function openTransaction(db: Connection) {
     undo() {
       rollbackTo.run()
       release.run()
+    },
+    copyBack(mode: 'PASSIVE' | 'TRUNCATE') {
+      try {
+        db.pragma(`wal_checkpoint(${mode})`)
+      } catch (error) {
+        doubtful ||= isDiskFailure(error)
+        throw error
+      }
     },
     abandon(error: unknown) {
       doubtful ||= isDiskFailure(error)
