@@ -44,7 +44,7 @@ testWithPeers(
   async () => {
     await using dir = await temporaryDir('eio')
     const folder = join(dir.path, 'receiver')
-    // Counted for each thread of its own: now one of the spool's, now the ledger's.
+    // Counted for each thread of its own: fdatasync is the spool's for large objects.
     const inject = ['-e', 'trace=fdatasync', '-e', 'inject=fdatasync:error=EIO:when=2+4']
     const nodeArgs = ['--import', FAILING_FLUSHES]
     const acknowledged: string[] = []
@@ -56,6 +56,28 @@ testWithPeers(
       })
       const answers = await store(receiver.port, [...objects(1, 20, 100_000), ...objects(21, 10, 1_500_000)])
       expect(answers.statuses).toHaveLength(30)
+      expect(new Set(answers.statuses)).toEqual(new Set([0, OUT_OF_RESOURCES]))
+      acknowledged.push(...answers.acknowledged)
+      await receiver.kill()
+    }
+    expect(await stored(folder)).toEqual(acknowledged.sort())
+  },
+  60_000,
+)
+
+testWithPeers(
+  ['strace'],
+  'a ledger whose flushes fail has promised nothing that is not there after a kill',
+  async () => {
+    await using dir = await temporaryDir('eio-ledger')
+    const folder = join(dir.path, 'receiver')
+    // fsync is SQLite's and that of directories. The first are those of a start.
+    const inject = ['-e', 'trace=fsync', '-e', 'inject=fsync:error=EIO:when=60+5']
+    const acknowledged: string[] = []
+    {
+      await using receiver = await startReceiver({ folder, wrapper: ['strace', '-f', '-o', '/dev/null', ...inject] })
+      const answers = await store(receiver.port, objects(1, 120, 20_000))
+      expect(answers.statuses).toHaveLength(120)
       expect(new Set(answers.statuses)).toEqual(new Set([0, OUT_OF_RESOURCES]))
       acknowledged.push(...answers.acknowledged)
       await receiver.kill()
