@@ -1,4 +1,4 @@
-import { constants, mkdirSync, readdirSync } from 'node:fs'
+import { constants, mkdirSync, readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type BlobKey, blobKey, bucketName, parseBucket } from './blob-key.ts'
 import type { SpoolCounters } from './counts.ts'
@@ -83,13 +83,27 @@ export class Buckets {
   async #beginWith(number: number): Promise<void> {
     const folder = join(this.root, bucketName(number))
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    await this.flushNamesIn(this.root)
+    await this.#flushNameOf(folder)
     const entries = readdirSync(folder).length
     const fd = await openFile(folder, constants.O_RDONLY | constants.O_DIRECTORY)
     const before = this.#current
     this.#current = { number, fd }
     this.#entries = entries
     if (before !== undefined) await closeFile(before.fd)
+  }
+
+  /** A second flush would say nothing of a name whose first one failed: it is made anew then. One with files in it was flushed. */
+  async #flushNameOf(folder: string): Promise<void> {
+    try {
+      await this.flushNamesIn(this.root)
+    } catch (error) {
+      try {
+        rmdirSync(folder)
+      } catch {
+        // It has files, or the disk takes nothing away either.
+      }
+      throw error
+    }
   }
 
   // The newest one that still has room, else the one after it.

@@ -1,4 +1,4 @@
-import { fstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import fs, { existsSync, fstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { KurirError } from '../../src/base/failure.ts'
@@ -60,6 +60,31 @@ test('a folder that cannot be made refuses, and the next take tries again', asyn
     const file = await tray.take()
     await tray.drop(file)
     expect(readdirSync(join(buckets.root, '000000')).length).toBeGreaterThan(0)
+  })
+})
+
+test('a bucket whose name could not be flushed is not used: what is flushed next has a name that was made anew', async () => {
+  await withTray(2, async (tray, buckets) => {
+    const { fsync } = fs
+    const bucket = join(buckets.root, '000000')
+    const stood: boolean[] = []
+    let failing = true
+    const failingOnce = (fd: number, done: (error: Error | null) => void): void => {
+      if (failing) {
+        stood.push(existsSync(bucket))
+        done(Object.assign(new Error('EIO'), { code: 'EIO' }))
+      } else fsync(fd, done)
+      failing = false
+    }
+    try {
+      Object.assign(fs, { fsync: failingOnce })
+      await expect(tray.take()).rejects.toMatchObject({ code: 'disk-io' })
+    } finally {
+      Object.assign(fs, { fsync })
+    }
+    stood.push(existsSync(bucket))
+    expect(stood).toEqual([true, false])
+    await tray.drop(await tray.take())
   })
 })
 
