@@ -230,6 +230,7 @@ export class Dispatcher implements Service {
     tried: (delivery, sent, tried) => this.#tried(delivery, sent, tried),
     unreached: (delivery, sharers, why, tried) => this.#unreached(delivery, sharers, why, tried),
     untried: (delivery) => this.#giveBack([delivery]),
+    lost: (deliveries) => this.#deps.queue.letGo(deliveries),
   }
 
   #tried(delivery: ClaimedDelivery, sent: Sent, tried: Tried): void {

@@ -80,7 +80,7 @@ export class LanePool {
     const ours = { linger: () => this.#linger(), leaving: () => this.#leave(), connected: () => this.work() }
     const lane = new Lane({ ...owner, ...ours }, beside)
     const running = lane.run().catch(() => {
-      // A lane judges whatever happens; what comes here is a mistake of ours, and the lease returns what it held.
+      // A lane judges whatever happens; what comes here is a mistake of ours, and leases return what it held.
       log.error('lane-failed', { destination, code: 'internal' })
     })
     this.#lanes.set(

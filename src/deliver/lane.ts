@@ -25,6 +25,8 @@ export interface LaneOwner {
   unreached(delivery: ClaimedDelivery, sharers: readonly ClaimedDelivery[], why: Unreachable, tried: Tried): void
   /** Taken and not tried after all. */
   untried(delivery: ClaimedDelivery): void
+  /** The lane has failed over these: what became of them it cannot say. */
+  lost(deliveries: readonly ClaimedDelivery[]): void
   /** Waits a little for more work; false when none came and the line should be let go. */
   linger(): Promise<boolean>
   /** It has a line now: another may open beside it. */
@@ -55,6 +57,8 @@ export class Lane {
   #sender: Sender | undefined
   #line: Line | undefined
   #next: Outgoing | undefined
+  /** Taken, and their owner has not been told what became of them. */
+  readonly #inHand = new Set<ClaimedDelivery>()
 
   constructor(owner: LaneOwner, beside?: Beside) {
     this.#owner = owner
@@ -79,6 +83,7 @@ export class Lane {
     } finally {
       if (this.#next !== undefined) this.#leave(this.#next)
       this.#next = undefined
+      this.#owner.lost([...this.#inHand])
       this.#owner.leaving()
       await this.#close()
       this.#owner.deadline.removeEventListener('abort', this.#abort)
@@ -112,7 +117,7 @@ export class Lane {
     const sending = line.send(outgoing, this.#owner.hopper.othersTakenSince(delivery))
     this.#next = this.#takeNext(line)
     const sent = await sending
-    this.#owner.tried(delivery, sent, { startedAt, took: elapsed(from, this.#owner.clock.monotonic()) })
+    this.#tried(delivery, sent, { startedAt, took: elapsed(from, this.#owner.clock.monotonic()) })
     if (!line.isOpen) await this.#close()
   }
 
@@ -129,7 +134,12 @@ export class Lane {
     const othersTaken = (delivery: ClaimedDelivery): boolean => hopper.othersTakenSince(delivery)
     const sent = await send({ first, next, othersTaken })
     const tried = { startedAt, took: elapsed(from, this.#owner.clock.monotonic()) }
-    for (const each of sent ?? []) this.#owner.tried(each.delivery, each.sent, tried)
+    for (const each of sent ?? []) this.#tried(each.delivery, each.sent, tried)
+  }
+
+  #tried(delivery: ClaimedDelivery, sent: Sent, tried: Tried): void {
+    this.#owner.tried(delivery, sent, tried)
+    this.#inHand.delete(delivery)
   }
 
   /** The open line when it fits, or a new one; undefined when none could be had, and then the owner knows. */
@@ -152,6 +162,7 @@ export class Lane {
       connected.scope === 'destination' ? [] : this.#owner.hopper.takeAll((other) => sender.sharesLine(delivery, other))
     const tried = { startedAt, took: elapsed(from, this.#owner.clock.monotonic()) }
     this.#owner.unreached(delivery, sharers, connected, tried)
+    this.#inHand.delete(delivery)
     return undefined
   }
 
@@ -178,7 +189,9 @@ export class Lane {
     for (let delivery = take(); delivery !== undefined; delivery = take()) {
       this.#owner.took()
       // A claim that was lost while it waited is somebody else's by now.
-      if (this.#owner.isOurs(delivery)) return this.#owner.open(delivery)
+      if (!this.#owner.isOurs(delivery)) continue
+      this.#inHand.add(delivery)
+      return this.#owner.open(delivery)
     }
     return undefined
   }
@@ -186,6 +199,7 @@ export class Lane {
   #leave(outgoing: Outgoing): void {
     outgoing.discard()
     this.#owner.untried(outgoing.delivery)
+    this.#inHand.delete(outgoing.delivery)
   }
 
   async #close(): Promise<void> {

@@ -19,6 +19,8 @@ export interface Queue {
   isOurs(delivery: Pick<ClaimedDelivery, 'token'>): boolean
   /** Returns deliveries uncounted: the destination failed, or we are stopping. */
   giveBack(deliveries: readonly Pick<ClaimedDelivery, 'id' | 'token'>[]): Promise<void>
+  /** Keeps claims no longer: nobody knows what became of them. Each is made anew after its lease, marked as perhaps taken. */
+  letGo(deliveries: readonly Pick<ClaimedDelivery, 'token'>[]): void
   readonly settlements: Settlements
   /**
    * Resolves when something of the destination may be due: new work, the next try, an operator's word, the end of a pause.
@@ -104,6 +106,10 @@ export class LedgerQueue implements Queue, Service {
       // Their leases end by themselves, and the rescue returns them then.
       this.#deps.log.warn('deliveries-not-given-back', { count: deliveries.length })
     }
+  }
+
+  letGo(deliveries: readonly Pick<ClaimedDelivery, 'token'>[]): void {
+    for (const { token } of deliveries) this.#claims.drop(token)
   }
 
   async nextWork(destination: string, signal: AbortSignal): Promise<void> {

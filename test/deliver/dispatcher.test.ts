@@ -111,6 +111,21 @@ async function dispatching(options: { readonly retry?: RetryPolicy; readonly ver
 
 const many = (count: number) => Array.from({ length: count }, (_, n) => claimed({ id: `d${n}` }))
 
+test('what a sender has failed over is not held for ever: its claim runs out, and the others go on', async () => {
+  const { clock, queue, sender, calm } = await dispatching()
+  sender.answer = ({ id, attempts }) => {
+    if (id === 'd1' && attempts === 0) throw new Error('a mistake of ours')
+    return DELIVERED
+  }
+  queue.owe(many(3))
+  for (let second = 0; second < 70; second += 1) {
+    await calm()
+    await clock.advance(1_000)
+  }
+  expect(queue.left).toBe(0)
+  expect(sender.taken.toSorted()).toEqual(['d0', 'd1', 'd2'])
+})
+
 test('thousands of small instances leave over the lines there are, each once', async () => {
   const { queue, sender, calm } = await dispatching()
   queue.owe(many(3_000))

@@ -75,6 +75,19 @@ test('what is given back is claimed again, uncounted', async () => {
   expect((await queue.claim('archive', 10)).map(({ attempts }) => attempts)).toEqual([0, 0])
 })
 
+test('what was let go is claimed anew when its lease has ended, marked as perhaps taken', async () => {
+  const { clock, queueOf } = await owing(1)
+  const queue = queueOf('one')
+  await queue.start(new AbortController().signal)
+  const claimed = await queue.claim('archive', 10)
+  queue.letGo(claimed)
+  expect(claimed.map((delivery) => queue.isOurs(delivery))).toEqual([false])
+  expect(await queue.claim('archive', 10)).toEqual([])
+  for (let passed = 0; passed < 120; passed += 20) await clock.advance(20_000)
+  const again = await queue.claim('archive', 10)
+  expect(again.map(({ attempts, ambiguousBefore }) => [attempts, ambiguousBefore])).toEqual([[1, true]])
+})
+
 test('a settlement of a delivery that somebody else has by now changes nothing', async () => {
   const { clock, harness, queueOf } = await owing(1)
   const slow = queueOf('slow')

@@ -11,6 +11,8 @@ interface Owed {
   claimed: boolean
 }
 
+const LEASE_MS = 60_000
+
 export class MemoryQueue implements Queue {
   readonly settled: Settlement[] = []
   readonly wakes = new Wakes()
@@ -63,6 +65,16 @@ export class MemoryQueue implements Queue {
     }
     // As the ledger does after the commit.
     this.wakes.wake('work')
+  }
+
+  letGo(deliveries: readonly Pick<ClaimedDelivery, 'token'>[]): void {
+    for (const { token } of deliveries) {
+      const owed = this.#owed.find(({ delivery }) => delivery.token === token)
+      if (owed === undefined) continue
+      owed.claimed = false
+      owed.dueAt = this.#clock.monotonic() + LEASE_MS
+      owed.delivery = { ...owed.delivery, attempts: owed.delivery.attempts + 1, ambiguousBefore: true }
+    }
   }
 
   readonly settlements = {
