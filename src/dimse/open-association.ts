@@ -15,7 +15,7 @@ import { COMMAND, type CommandSet, ELEMENT } from './command-set.ts'
 import { MessageReader } from './message-reader.ts'
 import { MessageWriter } from './message-writer.ts'
 import { agreedContexts, answersOffer, VERIFICATION } from './negotiation.ts'
-import { nextMessageId, Operation } from './operation.ts'
+import { type Awaited, nextMessageId, Operation } from './operation.ts'
 import { ABORT, type Rejection, sendLength } from './pdu.ts'
 import { peerAddress } from './peer-address.ts'
 import { echoRequest, storeRequest } from './requests.ts'
@@ -116,11 +116,14 @@ export class OpenAssociation implements RequestedAssociation {
   }
 
   store(request: StoreRequestToSend): Promise<StoreOutcome> {
-    return this.#inTurn((operation) => this.#sendStore(operation, request))
+    const { sopInstanceUid } = request
+    return this.#inTurn({ commandField: COMMAND.storeRsp, sopInstanceUid }, (operation) =>
+      this.#sendStore(operation, request),
+    )
   }
 
   echo(): Promise<StoreOutcome> {
-    return this.#inTurn(async (operation) => {
+    return this.#inTurn({ commandField: COMMAND.echoRsp }, async (operation) => {
       const context = this.contexts.find((each) => each.abstractSyntax === VERIFICATION)
       if (context === undefined) {
         operation.lose('no-presentation-context', 'verification was not accepted')
@@ -176,15 +179,15 @@ export class OpenAssociation implements RequestedAssociation {
   }
 
   /** One operation after the other; message ids 1 to 65535, none in use twice. */
-  #inTurn(send: (operation: Operation) => Promise<void>): Promise<StoreOutcome> {
-    const outcome = this.#turn.then(() => this.#begin(send))
+  #inTurn(awaited: Awaited, send: (operation: Operation) => Promise<void>): Promise<StoreOutcome> {
+    const outcome = this.#turn.then(() => this.#begin(awaited, send))
     this.#turn = outcome
     return outcome
   }
 
-  #begin(send: (operation: Operation) => Promise<void>): Promise<StoreOutcome> {
+  #begin(awaited: Awaited, send: (operation: Operation) => Promise<void>): Promise<StoreOutcome> {
     this.#lastMessageId = nextMessageId(this.#lastMessageId)
-    const operation = new Operation(this.#lastMessageId)
+    const operation = new Operation(this.#lastMessageId, awaited)
     if (this.isOpen) {
       this.#operation = operation
       void send(operation)
@@ -219,16 +222,21 @@ export class OpenAssociation implements RequestedAssociation {
     )
   }
 
+  /** Anything but the one answer that is awaited says that the peer speaks of something else: nothing it says counts. */
   #answered(command: CommandSet): void {
     const operation = this.#operation
-    const field = command.commandField
-    const isAnswer = field === COMMAND.storeRsp || field === COMMAND.echoRsp
-    if (!isAnswer || operation === undefined || operation.isSettled) {
+    if (operation === undefined || operation.isAnswered || command.commandField !== operation.awaited.commandField) {
       this.#upper.abort('protocol-error', 'a message came that is not an answer to a request of ours')
       return
     }
     if (command.messageIdBeingRespondedTo !== operation.messageId) {
       this.#upper.abort('protocol-error', 'an answer to a message that was not sent')
+      return
+    }
+    const named = command.text(ELEMENT.affectedSopInstanceUid)?.trim() ?? ''
+    const { sopInstanceUid } = operation.awaited
+    if (named !== '' && sopInstanceUid !== undefined && named !== sopInstanceUid) {
+      this.#upper.abort('protocol-error', 'an answer that names another instance')
       return
     }
     const errorComment = command.text(ELEMENT.errorComment)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { ms } from '../../src/base/clock.ts'
 import type { RequestedAssociation, StoreOutcome } from '../../src/dimse/association.ts'
-import { encodeCommandSet } from '../../src/dimse/command-set.ts'
+import { type CommandElement, encodeCommandSet } from '../../src/dimse/command-set.ts'
 import { nextMessageId } from '../../src/dimse/operation.ts'
 import { abort, BIG_ENDIAN, EXPLICIT, IMPLICIT, releaseRp, releaseRq, usOf } from '../support/dimse-bytes.ts'
 import { established, propose, request, slices, uid } from '../support/dimse-requests.ts'
@@ -23,10 +23,16 @@ const ac = (
   maxPduLength = 16_384,
   contexts = [answeredContext(1, 0, IMPLICIT), answeredContext(3, 0, EXPLICIT)],
 ): Buffer => pdu(2, associateBody({ items: [...contexts, userInformation(maxPduLength)] }))
-const response = (field: number, messageId: number, status: number): Buffer =>
+const response = (
+  field: number,
+  messageId: number,
+  status: number,
+  contextId = 3,
+  more: CommandElement[] = [],
+): Buffer =>
   dataPdu(
     pdv(
-      3,
+      contextId,
       3,
       encodeCommandSet([
         [0x0100, field],
@@ -34,10 +40,13 @@ const response = (field: number, messageId: number, status: number): Buffer =>
         [0x0800, 0x0101],
         [0x0900, status],
         [0x0902, 'comment'],
+        ...more,
       ]),
     ),
   )
 const storeRsp = (messageId: number, status = 0): Buffer => response(0x8001, messageId, status)
+const storeRspOf = (messageId: number, sopInstanceUid: string): Buffer =>
+  response(0x8001, messageId, 0, 3, [[0x1000, sopInstanceUid]])
 
 /** Hears the A-ASSOCIATE-RQ and answers. */
 async function accept(peer: RawPeer, answer = ac()): Promise<void> {
@@ -163,6 +172,8 @@ describe('sending an object', () => {
     ['A-RELEASE-RQ', 'connection-closed', (peer) => peer.send(releaseRq)],
     ['the answer to another message', 'bad-pdu', (peer) => peer.send(storeRsp(77))],
     ['a request', 'bad-pdu', (peer) => peer.send(response(0x0030, 1, 0))],
+    ['the answer to an echo', 'bad-pdu', (peer) => peer.send(response(0x8030, 1, 0))],
+    ['a Success for another instance', 'bad-pdu', (peer) => peer.send(storeRspOf(1, '1.2.4'))],
     ['garbage', 'bad-pdu', (peer) => peer.send(Buffer.alloc(20, 0xee))],
     ['a command set that cannot be read', 'bad-pdu', (peer) => peer.send(dataPdu(pdv(3, 3, Buffer.alloc(30, 0xff))))],
     [
@@ -237,6 +248,40 @@ describe('sending an object', () => {
     expect(await first).toEqual({ kind: 'answered', status: 0xa700, errorComment: 'comment' })
     expect(await second).toMatchObject({ kind: 'answered', status: 0 })
     await association.release()
+  })
+
+  test.each(['1.2.3', '1.2.3\0', '1.2.3 ', ' 1.2.3', ''])(
+    'an answer that names the instance as "%s" is its own',
+    async (said) => {
+      await using server = await serveRaw(async (peer) => {
+        await accept(peer)
+        await hearDataSet(peer)
+        await peer.send(storeRspOf(1, said))
+        await peer.hear()
+        await peer.send(releaseRp)
+      })
+      const association = await established(server.port)
+      expect(await store(association)).toMatchObject({ kind: 'answered', status: 0 })
+      await association.release()
+    },
+  )
+
+  test('a second answer while the data set is still leaving makes the first mean nothing', async () => {
+    await using server = await serveRaw(async (peer) => {
+      await accept(peer)
+      await peer.hear()
+      await peer.send(storeRsp(1))
+      await peer.send(storeRsp(1, 0xa700))
+    })
+    const association = await established(server.port, { timeouts: { close: ms(100) } })
+    const endless = async function* () {
+      while (association.isOpen) {
+        yield Buffer.alloc(300_000)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    expect(await store(association, endless())).toMatchObject({ kind: 'lost', code: 'bad-pdu', taken: false })
+    await association.closed
   })
 
   test('a peer that never answers is given up after the DIMSE limit', async () => {
