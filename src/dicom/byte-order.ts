@@ -1,3 +1,9 @@
+/** Whether all these bytes are NUL, as padding is. */
+export function isNul(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (bytes[at] !== 0) return false
+  return true
+}
+
 /** Unsigned reads that never throw: bytes beyond the end count as zero. */
 export const read16 = (bytes: Uint8Array, at: number): number => (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8)
 export const read16Big = (bytes: Uint8Array, at: number): number => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)

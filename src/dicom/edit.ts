@@ -40,13 +40,13 @@ async function* editPlain(
     output.begin(slice)
     const told = walker.push(slice)
     // What follows a fault is copied, once it is certain that no edit is lost by that.
-    if (walker.problem !== undefined && !editor.isDone) throw uneditable(walker.problem)
+    if (walker.problem !== undefined && !editor.isDone(false)) throw uneditable(walker.problem)
     output.copy(slice, told, slice.length)
     yield* output.take()
   }
   if (walker.problem !== undefined) return
   walker.end()
   if (walker.problem === undefined) editor.finish()
-  else if (!editor.isDone) throw uneditable(walker.problem)
+  else if (!editor.isDone(true)) throw uneditable(walker.problem)
   yield* output.take()
 }

@@ -1,4 +1,5 @@
 import { type Tag, tagOf } from './attribute-path.ts'
+import { isNul } from './byte-order.ts'
 import { itemsToMake, type Level, levelOfItem, makes, type PlannedElement, uneditable } from './edit-plan.ts'
 import { closeItem, closeSequence, elementHeader, openItem, withUndefinedLength } from './element-writer.ts'
 import { IMPLICIT_ENCODING } from './head-reader.ts'
@@ -127,6 +128,8 @@ export class Editor implements WalkHandler {
   stray(bytes: Uint8Array, start: number, end: number): void {
     const scope = this.#current()
     if (scope.kind === 'sequence') throw uneditable('a sequence holds what is no item')
+    // NULs behind the data set: what is still to be put in stands before them.
+    if (this.#open.length === 1 && isNul(bytes, start, end)) this.finish()
     // A stray delimiter in an item that had a length would now end it.
     if (scope.kind === 'copied' || this.#open.length === 1) this.#output.copy(bytes, start, end)
   }
@@ -138,13 +141,15 @@ export class Editor implements WalkHandler {
   }
 
   /**
-   * Whether what the walk could not read may be copied as it is: nothing is open that changes, and nothing is left to be
-   * put in. A data set cut within its pixel data can still be edited.
+   * Whether what the walk could not read may be copied as it is: nothing is open that changes, nothing is left to be put in,
+   * and what is to be removed cannot stand there. A data set cut within its pixel data can still be edited.
+   *
+   * @param isEnd nothing follows
    */
-  get isDone(): boolean {
+  isDone(isEnd: boolean): boolean {
     const [top, ...inner] = this.#open
     const isWhole = inner.every(({ kind }) => kind === 'copied') && !this.#drops
-    return isWhole && top?.kind === 'level' && !top.level.slice(top.next).some(makes)
+    return isWhole && top?.kind === 'level' && !top.level.slice(top.next).some((planned) => !isEnd || makes(planned))
   }
 
   #current(): Scope {

@@ -1,10 +1,13 @@
 import { KurirError } from '../base/failure.ts'
 import { tagOf } from './attribute-path.ts'
+import { isNul, read16 } from './byte-order.ts'
 import { lookUpTag } from './dictionary.ts'
 import { closeItem, closeSequence, elementHeader, openItem } from './element-writer.ts'
 import type { SliceOutput } from './slice-output.ts'
 import type { ElementEncoding, ElementHead, WalkHandler } from './walk-handler.ts'
 
+const ITEM_DELIMITATION = tagOf(0xfffe, 0xe00d)
+const SEQUENCE_DELIMITATION = tagOf(0xfffe, 0xe0dd)
 const LENGTH_TO_END = tagOf(0x0008, 0x0001)
 const PIXEL_REPRESENTATION = tagOf(0x0028, 0x0103)
 
@@ -64,8 +67,9 @@ export class Reencoder implements WalkHandler {
   }
 
   stray(bytes: Uint8Array, start: number, end: number): void {
-    // Padding behind the data set and stray delimiters are left behind; anything else has a meaning we do not know.
-    if (end - start > 8 || isRubbish(bytes, start, end)) throw unwritable('it holds bytes that belong to no element')
+    // Padding and stray delimiters are left behind; anything else has a meaning we do not know.
+    if (isNul(bytes, start, end) || isDelimiter(bytes, start, end)) return
+    throw unwritable('it holds bytes that belong to no element')
   }
 
   #vrOf(head: ElementHead): string {
@@ -76,10 +80,10 @@ export class Reencoder implements WalkHandler {
   }
 }
 
-/** Neither NULs nor a delimiter (FFFE,E00D), (FFFE,E0DD). */
-function isRubbish(bytes: Uint8Array, start: number, end: number): boolean {
-  const piece = bytes.subarray(start, end)
-  return piece.some((byte) => byte !== 0) && !(piece[0] === 0xfe && piece[1] === 0xff)
+/** (FFFE,E00D) or (FFFE,E0DD), in little endian. */
+function isDelimiter(bytes: Uint8Array, start: number, end: number): boolean {
+  const tag = end - start === 8 ? tagOf(read16(bytes, start), read16(bytes, start + 2)) : 0
+  return tag === ITEM_DELIMITATION || tag === SEQUENCE_DELIMITATION
 }
 
 const unwritable = (why: string): KurirError =>

@@ -25,4 +25,4 @@ export interface AttributeChange {
  * Raised whenever the same edits on the same bytes would give other bytes than before. Kept with each delivery; a later
  * attempt whose result differs is held.
  */
-export const EDIT_VERSION = 1
+export const EDIT_VERSION = 2

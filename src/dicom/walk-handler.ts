@@ -39,6 +39,9 @@ export interface WalkHandler {
   fragment(head: ElementHead): void
   /** Of a sequence or of fragments; `head` as for items. */
   sequenceEnd(head: ElementHead | undefined): void
-  /** Bytes that mean nothing where they stand: stray delimiters, rubbish in a sequence, the header the walk failed at. */
+  /**
+   * Bytes that mean nothing where they stand: NULs behind the data set, stray delimiters, rubbish in a sequence, the header
+   * the walk failed at.
+   */
   stray(bytes: Uint8Array, start: number, end: number): void
 }

@@ -124,6 +124,11 @@ export class DataSetWalker {
       this.#skipRubbish(head, parent)
       return
     }
+    if (parent === undefined && head.tag === 0 && head.length === 0) {
+      // Eight NULs: padding behind the data set, for group 0000 is the command set's (PS3.7 E.1).
+      this.#handler.stray(head.raw, head.start, head.end)
+      return
+    }
     const inner = this.#contentOf(head)
     if (inner === undefined) {
       this.#fail('undefined-length', head)

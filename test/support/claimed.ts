@@ -1,4 +1,5 @@
 import { instant } from '../../src/base/clock.ts'
+import { EDIT_VERSION } from '../../src/dicom/resolved-edit.ts'
 import type { ClaimToken, DeliveryId, InstanceId } from '../../src/ledger/ids.ts'
 import type { ClaimedDelivery } from '../../src/ledger/ledger.ts'
 import { ctInstance } from './data-set.ts'
@@ -24,7 +25,7 @@ export function claimed(more: Partial<Omit<ClaimedDelivery, 'id'>> & { readonly 
     transferSyntaxUid: ct.transferSyntaxUid,
     callingAe: 'CT_ONE',
     edits: [],
-    editVersion: 1,
+    editVersion: EDIT_VERSION,
     urgent: false,
     sentSha256: null,
     ambiguousBefore: false,

@@ -7,7 +7,7 @@ import { silentLog } from '../../src/base/log.ts'
 import { Dispatchers } from '../../src/deliver/dispatchers.ts'
 import { parseAeTitle } from '../../src/dicom/ae-title.ts'
 import { findFileMeta } from '../../src/dicom/file-meta.ts'
-import type { ResolvedEdit } from '../../src/dicom/resolved-edit.ts'
+import { EDIT_VERSION, type ResolvedEdit } from '../../src/dicom/resolved-edit.ts'
 import type { DeliveryId, InstanceId } from '../../src/ledger/ids.ts'
 import type { Ledger, NewObligation, Settlement } from '../../src/ledger/ledger.ts'
 import type { Reception } from '../../src/ledger/records.ts'
@@ -132,7 +132,7 @@ export async function openDelivery(options: HarnessOptions) {
         rules: [{ name: 'all', file: '10.yaml', line: 1, rulesetDigest: 'test' }],
         edits: more.edits ?? [],
         changes: [],
-        editVersion: 1,
+        editVersion: EDIT_VERSION,
         outgoingUid: more.outgoingUid ?? arrival.announced.sopInstanceUid,
         urgent: more.urgent ?? false,
         held: null,
