@@ -5,19 +5,23 @@ import { answerFromXml, isXml } from './stow-answer-xml.ts'
 /** What a store's answer says of one instance. */
 export type SaidOfInstance =
   | { readonly kind: 'stored'; readonly warning: boolean }
-  /** (0008,1197); undefined where the item has none. */
+  /** (0008,1197); undefined where the item has none that is a failure. */
   | { readonly kind: 'failed'; readonly reason: number | undefined }
 
 /** What the body says, as far as it can be read. */
 export interface StowReport {
   /** By SOP Instance UID. */
   readonly said: ReadonlyMap<string, SaidOfInstance>
-  /** Whether there are lists at all, so that one who stands in none of them has not been stored. */
+  /**
+   * Whether there are lists at all, so that one who stands in none of them has not been stored. An answer that was cut, and
+   * cannot be read, may still show that it had some.
+   */
   readonly lists: boolean
 }
 
 const REFERENCED_SOP_SEQUENCE = '00081199'
 const FAILED_SOP_SEQUENCE = '00081198'
+const LISTS = [REFERENCED_SOP_SEQUENCE, FAILED_SOP_SEQUENCE]
 const REFERENCED_SOP_INSTANCE_UID = '00081155'
 const FAILURE_REASON = '00081197'
 const WARNING_REASON = '00081196'
@@ -35,12 +39,15 @@ export function readStowReport({ body }: Pick<HttpAnswer, 'body'>): StowReport {
   for (const item of itemsOf(root, FAILED_SOP_SEQUENCE)) {
     const uid = firstOf(item, REFERENCED_SOP_INSTANCE_UID)
     const reason = firstOf(item, FAILURE_REASON)
-    if (typeof uid === 'string')
-      said.set(uid, { kind: 'failed', reason: typeof reason === 'number' ? reason : undefined })
+    if (typeof uid === 'string') said.set(uid, { kind: 'failed', reason: isFailure(reason) ? reason : undefined })
   }
-  const lists = [REFERENCED_SOP_SEQUENCE, FAILED_SOP_SEQUENCE].some((tag) => memberOf(root, tag) !== undefined)
+  const lists = LISTS.some((tag) => memberOf(root, tag) !== undefined || (root === undefined && body.includes(tag)))
   return { said, lists }
 }
+
+/** Success and warnings (PS3.7 Annex C) are no reasons of a failure, whatever stands there. */
+const isFailure = (reason: unknown): reason is number =>
+  typeof reason === 'number' && reason !== 0 && reason >> 12 !== 0xb
 
 function rootOf(body: Buffer): unknown {
   if (isXml(body)) return answerFromXml(body)

@@ -231,6 +231,38 @@ test('a server that says 200 and lists nothing has stored nothing', async () => 
   expect(await harness.tries(id)).toEqual(['TRANSIENT 200 not-confirmed', 'DELIVERED 200'])
 })
 
+test.each([0x0000, 0xb000, 0xb007, 'none'])(
+  'an instance that is listed as failed has not been stored, whatever its reason %s',
+  async (reason) => {
+    const { server, harness } = await delivering()
+    const failed = (uid: string) =>
+      typeof reason === 'number' ? failedItem(uid, reason) : { ...storedItem(uid), '00081197': { vr: 'US' } }
+    server.answer = ({ uids }) => ({ status: 200, body: sequence('00081198', uids.map(failed)) })
+    const [id] = await oweAll(harness, many(1))
+    await harness.start()
+    await harness.until(1)
+    expect((await harness.delivery(id)).state).toBe('REJECTED')
+  },
+)
+
+test('an answer that was cut within its lists confirms nobody', async () => {
+  const { server, harness } = await delivering()
+  server.answer = (request) => {
+    const whole = JSON.stringify(takesAll(request)?.body)
+    const xml = xmlAnswer(request.uids.map((uid) => xmlItem(uid)).join(''), '')
+    const said = [whole.slice(0, -3), xml.slice(0, 180), whole][server.seen.length - 1]
+    return { status: 200, body: said ?? whole }
+  }
+  const [id] = await oweAll(harness, many(1))
+  await harness.start()
+  await harness.until(1)
+  expect(await harness.tries(id)).toEqual([
+    'TRANSIENT 200 not-confirmed',
+    'TRANSIENT 200 not-confirmed',
+    'DELIVERED 200',
+  ])
+})
+
 test('409 to what was never sent before is a conflict', async () => {
   const { server, harness } = await delivering()
   server.answer = () => ({ status: 409, body: 'there is another one' })
