@@ -1,6 +1,14 @@
 import { LineCounter, type Node, parseAllDocuments, type YAMLError } from 'yaml'
 import type { RuleProblem } from './rule-problem.ts'
-import { locate, type Position, type RulePath, type RuleValue, sayYamlError, Unfolding } from './yaml-tree.ts'
+import {
+  locate,
+  offsetOfError,
+  type Position,
+  type RulePath,
+  type RuleValue,
+  sayYamlError,
+  Unfolding,
+} from './yaml-tree.ts'
 
 /** One file of the rules folder as it was read: nothing of it is trusted yet. */
 export interface RuleFile {
@@ -30,8 +38,8 @@ export function readSource(file: RuleFile): {
   if (file.bytes.length > MAX_FILE_BYTES) return refuse(`The file is ${file.bytes.length} bytes; 1 MB is the most.`)
   const text = decode(file.bytes)
   if (typeof text !== 'string') return refuse(text.message)
-  const control = findControl(text)
-  if (control !== undefined) return refuse(control.message, control.line, control.column)
+  const unseen = findUnseen(text)
+  if (unseen !== undefined) return refuse(unseen.message, unseen.line, unseen.column)
   try {
     return readText(file.name, text)
   } catch (error) {
@@ -56,20 +64,27 @@ function decode(bytes: Uint8Array): string | { readonly message: string } {
   }
 }
 
+// Besides control characters what ends a line for one reader and not for another, so that what a comment hides or a text
+// holds is not what is seen (YAML 5.4): a carriage return alone, U+0085, U+2028, U+2029; and a byte order mark inside.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/
+const UNSEEN = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff]|\r(?!\n)/
 
-function findControl(text: string): (Position & { readonly message: string }) | undefined {
-  const found = CONTROL.exec(text)
+function findUnseen(text: string): (Position & { readonly message: string }) | undefined {
+  const found = UNSEEN.exec(text)
   if (found === null) return undefined
   const before = text.slice(0, found.index)
-  const code = text.charCodeAt(found.index)
-  const name = code === 0 ? 'a NUL byte' : `the control character 0x${code.toString(16).padStart(2, '0')}`
   return {
     line: before.split('\n').length,
     column: found.index - before.lastIndexOf('\n'),
-    message: `The file contains ${name}; remove it.`,
+    message: `The file contains ${nameOfUnseen(text.charCodeAt(found.index))}; remove it.`,
   }
+}
+
+function nameOfUnseen(code: number): string {
+  if (code === 0) return 'a NUL byte'
+  if (code === 0x0d) return 'a carriage return without a line feed'
+  if (code <= 0x9f) return `the control character 0x${code.toString(16).padStart(2, '0')}`
+  return `the invisible character U+${code.toString(16).toUpperCase()}`
 }
 
 function readText(file: string, text: string): { source?: RuleSource; problems: readonly RuleProblem[] } {
@@ -78,7 +93,8 @@ function readText(file: string, text: string): { source?: RuleSource; problems: 
     schema: 'failsafe',
     lineCounter: lines,
     prettyErrors: false,
-    uniqueKeys: true,
+    // Looked for while unfolding: the parser compares each key with all before it, seconds for a long map.
+    uniqueKeys: false,
     logLevel: 'silent',
   } as const
   const documents = parseAllDocuments(text, options)
@@ -94,7 +110,7 @@ function readText(file: string, text: string): { source?: RuleSource; problems: 
   }
   const document = documents[0]
   for (const error of worthSaying(document?.errors ?? [])) {
-    problems.push({ file, ...at(error.pos[0]), message: sayYamlError(error, text) })
+    problems.push({ file, ...at(offsetOfError(error, document?.contents)), message: sayYamlError(error, text) })
   }
   const root: Node | null = document?.contents ?? null
   const unfolded = new Unfolding(file, at)
@@ -107,10 +123,8 @@ function readText(file: string, text: string): { source?: RuleSource; problems: 
   return { source: { file, value, position: (path, key) => locate(root, path, key === true, at) }, problems }
 }
 
-/** One slip of the pen upsets the parser several times: each key that stands twice, but of the others the cause alone. */
+/** One slip of the pen upsets the parser several times: the cause alone. */
 function worthSaying(errors: readonly YAMLError[]): readonly YAMLError[] {
-  const twice = errors.filter((error) => error.code === 'DUPLICATE_KEY')
-  const others = errors.filter((error) => error.code !== 'DUPLICATE_KEY')
-  const cause = others.find((error) => error.code === 'MISSING_CHAR') ?? others[0]
-  return cause === undefined ? twice : [...twice, cause]
+  const cause = errors.find((error) => error.code === 'MISSING_CHAR') ?? errors[0]
+  return cause === undefined ? [] : [cause]
 }

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, type Node, type YAMLError } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, type Node, visit, type YAMLError } from 'yaml'
 import type { RuleProblem } from './rule-problem.ts'
 
 /** What a rule file holds once it is read: all scalars are text (RULES.md 1.5), objects have no prototype. */
@@ -23,6 +23,7 @@ export class Unfolding {
   readonly #at: (offset: number) => Position
   readonly #anchors = new Map<string, Node>()
   readonly #open = new Set<Node>()
+  readonly #reported = new Set<unknown>()
   #aliases = 0
   #nodes = 0
   #gaveUp = false
@@ -56,7 +57,8 @@ export class Unfolding {
         continue
       }
       const key = String(pair.key.value ?? '')
-      if (key === '__proto__') this.#report(pair.key, '__proto__ cannot be a key.')
+      if (Object.hasOwn(value, key)) this.#report(pair.key, `The key ${key} stands twice here.`)
+      else if (key === '__proto__') this.#report(pair.key, '__proto__ cannot be a key.')
       else if (key === '<<') this.#report(pair.key, 'Merge keys (<<) are not read; write the keys out.')
       else value[key] = this.read(pair.value, depth + 1)
     }
@@ -79,7 +81,10 @@ export class Unfolding {
     this.#report(node, `The tag ${tag.replace('tag:yaml.org,2002:', '!!')} is not read; everything here is text.`)
   }
 
+  /** Once of each node: what an alias repeats stands in one place. */
   #report(node: unknown, message: string): void {
+    if (this.#reported.has(node)) return
+    this.#reported.add(node)
     this.problems.push({ file: this.#file, ...this.#at(offsetOf(node)), message })
   }
 
@@ -113,14 +118,24 @@ const isNode = (value: unknown): value is Node => isScalar(value) || isMap(value
 
 const offsetOf = (node: unknown): number => (isNode(node) ? (node.range?.[0] ?? 0) : 0)
 
+/** Where a person would look: a text whose quote is missing is noticed at the end of the file, and begins far above. */
+export function offsetOfError({ code, pos: [noticed] }: YAMLError, root: Node | null | undefined): number {
+  let offset = noticed
+  if (code !== 'MISSING_CHAR' || !isNode(root)) return offset
+  visit(root, {
+    Scalar: (_, { range, type }) => {
+      if (range && type?.startsWith('QUOTE_') && range[0] < noticed && range[1] >= noticed) [offset] = range
+    },
+  })
+  return offset
+}
+
 /** The parser's words in ours. */
 export function sayYamlError(error: YAMLError, text: string): string {
   const found = text.slice(error.pos[0], error.pos[1])
   switch (error.code) {
     case 'TAB_AS_INDENT':
       return 'The line is indented with a tab; YAML takes spaces only.'
-    case 'DUPLICATE_KEY':
-      return `The key ${/^[^\s:]+/.exec(text.slice(error.pos[0], error.pos[0] + 80))?.[0] ?? found} stands twice here.`
     case 'MULTILINE_IMPLICIT_KEY':
       return 'Here a key without a colon, or a text that needs quotes, runs into the next line.'
     case 'BLOCK_AS_IMPLICIT_KEY':

@@ -102,6 +102,47 @@ describe('what is wrong between files', () => {
   })
 })
 
+describe('what cannot be seen, or is seen elsewhere', () => {
+  test.each([
+    [
+      'a comment that ends for some editors',
+      'forward: [a] # all\r    match: { Modality: CT }',
+      '4:23',
+      'a carriage return without a line feed',
+    ],
+    ['a line that ends in NEL', 'forward: [a] # all\u0085    match: {}', '4:23', 'the control character 0x85'],
+    ['a line separator', 'forward: [a] # all\u2028    match: {}', '4:23', 'the invisible character U+2028'],
+    ['a byte order mark from a file put behind another', '\ufeffforward: [a]', '4:5', 'the invisible character U+FEFF'],
+  ])('%s is refused at its place', (_, line, place, what) => {
+    const problems = problemsOf([DESTINATIONS, rules('10.yaml', 'rules:', '  - name: one', `    ${line}`)])
+    expect(problems).toEqual([`rules/10.yaml:${place} The file contains ${what}; remove it.`])
+  })
+
+  test('lines may end in CR LF, and mistakes are where they are', () => {
+    const text = 'version: 1\r\nrules:\r\n  - name: one\r\n    forward: [a]\r\n    nmae: x\r\n'
+    expect(problemsOf([DESTINATIONS, fileOf(text, 'rules/10.yaml')])[0]).toMatch(/^rules\/10.yaml:5:5 Unknown key nmae/)
+  })
+
+  test('a quote that is missing is told where the text begins, not where the file ends', () => {
+    const after = Array.from({ length: 50 }, (_, n) => `  - name: r${n}`)
+    expect(problemsOf([rules('10.yaml', 'rules:', '  - name: "one', ...after)])).toEqual([
+      'rules/10.yaml:3:11 This is not well-formed YAML: missing closing "quote.',
+    ])
+  })
+
+  test('a key that stands twice behind an alias is told once', () => {
+    const twice = rules('10.yaml', 'maps: { m: &m { x: y, x: z }, n: *m, o: *m }', ONE)
+    expect(problemsOf([DESTINATIONS, twice])).toEqual(['rules/10.yaml:2:23 The key x stands twice here.'])
+  })
+
+  test('a map of forty thousand is read in a moment', () => {
+    const long = Array.from({ length: 40_000 }, (_, n) => `    P${n}: Q${n}`)
+    const before = performance.now()
+    expect(problemsOf([DESTINATIONS, rules('10.yaml', 'maps:', '  m:', ...long, ONE)])).toEqual([])
+    expect(performance.now() - before).toBeLessThan(5_000)
+  })
+})
+
 describe('what is wrong with the folder', () => {
   let home: string
   beforeEach(async () => {
