@@ -25,6 +25,8 @@ export class StowRequest {
   readonly boundary: string
   /** Set when the peer wanted the body a second time: after a redirect, or with a new token. */
   wasAskedAgain = false
+  /** Set when the peer takes the end of the body: what it says before that it says of what it had not seen. */
+  isWhole = false
   readonly #first: Outgoing
   readonly #next: () => Outgoing | undefined
   readonly #parts: MutablePart[] = []
@@ -79,6 +81,7 @@ export class StowRequest {
       yield this.#partHead(part)
       yield* this.#dataSet(part)
     }
+    this.isWhole = true
     yield Buffer.from(`\r\n--${this.boundary}--\r\n`, 'latin1')
   }
 

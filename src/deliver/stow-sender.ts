@@ -181,7 +181,9 @@ function judgeAnswer(request: StowRequest, answer: HttpAnswer): (part: StowPart,
   return ({ delivery, maybeTaken, state }, othersTaken) => {
     // An answer that came before the end of the request says nothing good of what it had not seen.
     if (state === 'unsent' && answer.status < 300) return { ...NOT_SENT, scope: 'association' }
-    const context = { alone, lists, rest, othersTaken, maybeTaken, attempts: delivery.attempts }
+    // Nor of those before, unless it names them.
+    const names = lists || !request.isWhole
+    const context = { alone, lists: names, rest, othersTaken, maybeTaken, attempts: delivery.attempts }
     return judgeStowAnswer(answer.status, said.get(delivery.outgoingUid), context)
   }
 }

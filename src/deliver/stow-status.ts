@@ -54,7 +54,7 @@ const BY_STATUS: ReadonlyMap<number, Row> = new Map<number, Row>([
   [200, taken],
   [201, taken],
   [202, (context) => (context.alone && !context.lists ? delivered('not-confirmed')(context) : again('not-confirmed'))],
-  [204, delivered(null)],
+  [204, taken],
   [400, believedAlone('bad-request')],
   [401, resting('not-authorized')],
   [403, resting('not-authorized')],

@@ -245,6 +245,27 @@ test.each([0x0000, 0xb000, 0xb007, 'none'])(
   },
 )
 
+test('a 200 that comes before the request was read confirms nobody in it', async () => {
+  const { server, harness } = await delivering()
+  let early = 0
+  server.early = (request, response) => {
+    if (early > 0) return false
+    early += 1
+    response.writeHead(200).end('{}')
+    request.resume()
+    return true
+  }
+  const small = await harness.owe(ct(1).file, ['cloud'])
+  const big = await harness.owe(ct(2, { sizeBytes: 40_000_000 }).file, ['cloud'])
+  await harness.start()
+  await harness.until(2)
+  const [first] = await harness.tries(small.deliveries[0])
+  // It may also break off before the answer is read.
+  expect(first).toMatch(/^(?:TRANSIENT 200 not-confirmed|AMBIGUOUS connection-closed)$/)
+  expect(server.seen.flatMap(({ uids }) => uids).sort()).toEqual([ct(1).sopInstanceUid, ct(2).sopInstanceUid].sort())
+  expect((await harness.delivery(big.deliveries[0])).state).toBe('DELIVERED')
+})
+
 test('an answer that was cut within its lists confirms nobody', async () => {
   const { server, harness } = await delivering()
   server.answer = (request) => {
