@@ -7,7 +7,7 @@ import { transferSyntaxOf } from '../dicom/transfer-syntax.ts'
 import { judgeSource, type Unreachable } from './failure-scope.ts'
 import { fillLayout } from './folder-layout.ts'
 import type { Outgoing } from './outgoing.ts'
-import { beginFile, placeFile, SafeFolders, sweepUnfinished, syncFolder, type UnfinishedFile } from './part10-file.ts'
+import { beginFile, placeFile, SafeFolders, sweepUnfinished, syncPath, type UnfinishedFile } from './part10-file.ts'
 import { part10HeadOf } from './part10-head.ts'
 import type { Connected, Line, Sender, Sent } from './sender.ts'
 import type { Verdict } from './verdict.ts'
@@ -49,7 +49,7 @@ export class FolderSender implements Sender {
   async probe(): Promise<Unreachable | undefined> {
     const { path, writer } = this.#options
     try {
-      if ((await mkdir(path, { recursive: true, mode: 0o750 })) !== undefined) await syncFolder(resolve(path, '..'))
+      if ((await mkdir(path, { recursive: true, mode: 0o750 })) !== undefined) await syncPath(resolve(path, '..'))
       await access(path, constants.W_OK | constants.X_OK)
       if (!this.#swept) await sweepUnfinished(path, writer)
       this.#swept = true

@@ -48,12 +48,13 @@ export async function placeFile(
     for (let version = 1; version <= MOST_VERSIONS; version += 1) {
       const name = version === 1 ? target : numbered(target, version)
       if (await tryName(temporary, name)) {
-        await syncFolder(into)
+        await syncPath(into)
         return { kind: 'placed' }
       }
       if (await sameBytes(temporary, name)) {
-        // Whoever wrote it may have been cut off before its name was safe.
-        await syncFolder(into)
+        // Whoever wrote it may not have made its bytes and its name safe.
+        await syncPath(name)
+        await syncPath(into)
         return { kind: 'already-there' }
       }
     }
@@ -104,14 +105,14 @@ export class SafeFolders {
     const made = await mkdir(into, { recursive: true, mode: 0o750 })
     if (made === undefined && this.#safe.has(into)) return
     // Each folder is a name in the one above it.
-    for (let folder = into; folder.length > top.length; folder = dirname(folder)) await syncFolder(dirname(folder))
+    for (let folder = into; folder.length > top.length; folder = dirname(folder)) await syncPath(dirname(folder))
     if (this.#safe.size >= MOST_REMEMBERED) this.#safe.clear()
     this.#safe.add(into)
   }
 }
 
-/** Makes the names in a folder safe from a power cut. */
-export async function syncFolder(path: string): Promise<void> {
+/** Makes the bytes of a file, or the names in a folder, safe from a power cut. */
+export async function syncPath(path: string): Promise<void> {
   const handle = await open(path, 'r')
   try {
     await handle.sync()

@@ -1,6 +1,6 @@
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, open, readdir, readFile, readlink, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { afterEach, expect, test } from '@jest/globals'
+import { afterEach, expect, jest, test } from '@jest/globals'
 import { placeFile, SafeFolders } from '../../src/deliver/part10-file.ts'
 import { tagOf } from '../../src/dicom/attribute-path.ts'
 import type { Destination } from '../../src/rules/destination.ts'
@@ -92,6 +92,27 @@ test('a name is given once: the same bytes are found there, other bytes never re
   expect(await place('onetwo')).toBe('placed')
   expect((await readdir(path.join(home.path, 'a'))).sort()).toEqual(['b-2.dcm', 'b-3.dcm', 'b.dcm'])
   expect(await readdir(home.path)).toEqual(['a'])
+})
+
+test('a file that somebody else put there is as safe from a power cut as ours before it counts', async () => {
+  const home = await temporaryDir('place')
+  stack.push(home)
+  const temporary = path.join(home.path, '.kurir-x.part')
+  const there = path.join(home.path, 'b.dcm')
+  await writeFile(temporary, 'one')
+  await writeFile(there, 'one')
+  const handle = await open(temporary)
+  await handle.close()
+  const synced: string[] = []
+  const sync = jest.spyOn(Object.getPrototypeOf(handle), 'sync').mockImplementation(async function (
+    this: typeof handle,
+  ) {
+    synced.push(await readlink(`/proc/self/fd/${this.fd}`))
+    await this.datasync()
+  })
+  expect(await placeFile(temporary, home.path, ['b.dcm'], new SafeFolders())).toEqual({ kind: 'already-there' })
+  sync.mockRestore()
+  expect(synced).toEqual([there, home.path])
 })
 
 test('what an edit changed fills the layout and the file, under the UID it leaves with', async () => {
