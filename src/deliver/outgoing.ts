@@ -35,13 +35,13 @@ export class Outgoing implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Whether an earlier try of exactly these bytes may have been taken. A try that died with its process left no digest;
-   * the same edits by the same code gave the same bytes then.
+   * Whether an earlier try of exactly these bytes may have been taken. A try that died with its process left no digest, and
+   * one that is refused early has none: the same edits by the same code give the same bytes then.
    */
   get maybeTaken(): boolean {
     const { ambiguousBefore, sentSha256, edits, editVersion } = this.delivery
     if (!ambiguousBefore) return false
-    if (sentSha256 === null) return edits.length === 0 || editVersion === EDIT_VERSION
+    if (sentSha256 === null || this.#sha256 === null) return edits.length === 0 || editVersion === EDIT_VERSION
     return sentSha256 === this.#sha256
   }
 

@@ -4,13 +4,16 @@ import { afterEach, describe, expect, test } from '@jest/globals'
 import { ms } from '../../src/base/clock.ts'
 import { tagOf } from '../../src/dicom/attribute-path.ts'
 import type { ResolvedEdit } from '../../src/dicom/resolved-edit.ts'
+import { encodeCommandSet } from '../../src/dimse/command-set.ts'
 import type { StoreReply } from '../../src/dimse/handler.ts'
 import { ctInstance } from '../support/data-set.ts'
 import { dataSetDigests, sha256 } from '../support/data-set-bytes.ts'
 import { archiveAt, type HarnessOptions, openDelivery, quickRetry } from '../support/delivery-harness.ts'
+import { abort, EXPLICIT } from '../support/dimse-bytes.ts'
 import { recordingServer } from '../support/dimse-server.ts'
 import { describeWithPeers } from '../support/peers.ts'
 import { freePort, startStorescp, temporaryDir } from '../support/processes.ts'
+import { answeredContext, associateBody, dataPdu, pdu, pdv, serveRaw, userInformation } from '../support/raw-peer.ts'
 
 const stack: AsyncDisposable[] = []
 afterEach(async () => {
@@ -169,6 +172,43 @@ describe('delivering by C-STORE', () => {
       'DELIVERED_WITH_WARNING 0x0111 already-there',
     ])
     expect(await harness.tries(fresh.deliveries[0])).toEqual(['PERMANENT 0x0111 duplicate-sop-instance'])
+  })
+
+  test('0111 that comes in the middle of the data set, and breaks it off, still tells that the try before was taken', async () => {
+    const ac = associateBody({ items: [answeredContext(1, 0, EXPLICIT), userInformation(16_384)] })
+    const refusal = encodeCommandSet([
+      [0x0100, 0x8001],
+      [0x0120, 1],
+      [0x0800, 0x0101],
+      [0x0900, 0x0111],
+    ])
+    let associations = 0
+    const server = use(
+      await serveRaw(async (peer) => {
+        associations += 1
+        await peer.hear()
+        await peer.send(pdu(2, ac))
+        if (associations === 1) {
+          for (let last = false; !last; ) {
+            const heard = await peer.hear()
+            if (heard.kind !== 'pdu') return
+            last = heard.body.readUInt8(5) === 2
+          }
+          return void peer.socket.end()
+        }
+        await peer.hear()
+        await peer.send(dataPdu(pdv(1, 3, refusal)))
+        await peer.send(abort)
+      }),
+    )
+    const harness = await delivering({ destinations: [archiveAt(server.port)] })
+    const { deliveries } = await harness.owe(ctInstance({ sizeBytes: 8_000_000 }).file)
+    await harness.start()
+    await harness.until(1)
+    expect(await harness.tries(deliveries[0])).toEqual([
+      'AMBIGUOUS connection-closed',
+      'DELIVERED_WITH_WARNING 0x0111 already-there',
+    ])
   })
 
   test('more SOP classes than contexts: another association takes the rest', async () => {
