@@ -27,13 +27,25 @@ export interface Timer {
   cancel(): void
 }
 
+/** The longest that Node's timers wait, about 25 days; anything longer they take for 1 ms. */
+const LONGEST_WAIT = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   now: () => instant(Date.now()),
   monotonic: () => performance.now() as Monotonic,
-  sleep: (wait, signal) => delay(wait, undefined, signal === undefined ? {} : { signal }),
-  after: (wait, fire) => {
-    const handle = setTimeout(fire, wait)
-    handle.unref()
+  async sleep(wait, signal) {
+    const options = signal === undefined ? {} : { signal }
+    let left: number = wait
+    for (; left > LONGEST_WAIT; left -= LONGEST_WAIT) await delay(LONGEST_WAIT, undefined, options)
+    await delay(left, undefined, options)
+  },
+  after(wait, fire) {
+    let handle: NodeJS.Timeout
+    const waitFor = (left: number): void => {
+      const next = left > LONGEST_WAIT ? () => waitFor(left - LONGEST_WAIT) : fire
+      handle = setTimeout(next, Math.min(left, LONGEST_WAIT)).unref()
+    }
+    waitFor(wait)
     return { cancel: () => clearTimeout(handle) }
   },
 }

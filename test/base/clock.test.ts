@@ -27,6 +27,18 @@ test('a timer fires once; a cancelled one does not', async () => {
   expect(cancelledFired).toBe(false)
 })
 
+test('a wait of months is one: it ends neither at once nor before a shorter one', async () => {
+  const fired: string[] = []
+  const abort = new AbortController()
+  const months = systemClock.after(ms(40 * 86_400_000), () => fired.push('a timer of months'))
+  const sleeping = systemClock.sleep(ms(366 * 86_400_000), abort.signal).finally(() => fired.push('a sleep of months'))
+  await systemClock.sleep(ms(20))
+  expect(fired).toEqual([])
+  months.cancel()
+  abort.abort()
+  await expect(sleeping).rejects.toMatchObject({ name: 'AbortError' })
+})
+
 test('an interval is whole milliseconds and never negative', () => {
   expect(elapsed(1.2 as Monotonic, 4.9 as Monotonic)).toBe(4)
   expect(elapsed(5 as Monotonic, 3 as Monotonic)).toBe(0)
