@@ -47,7 +47,7 @@ test('serve opens its doors, keeps its data to itself, and ends in order when it
   const second = await commandLine(site.environment).run('serve')
   expect([second.code, second.complaints]).toEqual([
     1,
-    ['kurir serve: another Kurir is serving from this data directory'],
+    [`kurir serve: another Kurir is serving from ${site.dataDir}`],
   ])
   expect((await commandLine(site.environment).run('status')).code).toBe(0)
   kurir.stop()

@@ -1,6 +1,16 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, openSync, readdirSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
 import { instant, ms } from '../../src/base/clock.ts'
@@ -90,6 +100,16 @@ describe('migrations', () => {
   })
 })
 
+test('a ledger that is made where there is no room for it says so', () => {
+  using directory = scratchDirectory()
+  const file = join(directory.path, 'kurir.db')
+  const db = connectWriter(file)
+  db.pragma('max_page_count = 8')
+  expect(() => migrateLedger(db, file)).toThrow(failure('disk-full'))
+  expect(() => migrateLedger(db, file)).toThrow('the ledger has no room on its disk (SQLITE_FULL)')
+  db.close()
+})
+
 describe('what is refused with a sentence', () => {
   test.each(['3.40.1', '3.51.2', '2.9.9'])('SQLite %s', (version) => {
     expect(() => refuseOldSqlite(version)).toThrow(failure('sqlite-too-old'))
@@ -130,11 +150,23 @@ describe('one process', () => {
     const child = fork(holder, [directory.path], { execArgv: [] })
     await once(child, 'message')
     expect(() => lockDirectory(directory.path)).toThrow(failure('data-directory-locked'))
+    expect(() => lockDirectory(directory.path)).toThrow(directory.path)
     child.kill('SIGKILL')
     await once(child, 'exit')
     using lock = lockDirectory(directory.path)
     expect(lock).toBeDefined()
     expect(existsSync(join(directory.path, 'lock'))).toBe(true)
+  })
+
+  test('is not blamed for a lock that cannot be had: by a sentence that names it', () => {
+    using unwritable = scratchDirectory()
+    mkdirSync(join(unwritable.path, 'lock'))
+    const cannot = `${unwritable.path}/lock cannot be written by the user that Kurir runs as`
+    expect(() => lockDirectory(unwritable.path)).toThrow(failure('disk-io'))
+    expect(() => lockDirectory(unwritable.path)).toThrow(cannot)
+    using taken = scratchDirectory()
+    writeFileSync(join(taken.path, 'lock'), 'somebody keeps notes under this name '.repeat(40))
+    expect(() => lockDirectory(taken.path)).toThrow(`${taken.path}/lock is no lock of Kurir; take it away`)
   })
 
   test('lets go when told', () => {

@@ -44,7 +44,9 @@ export function failureFrom(error: unknown): Failure {
 /** Whether a flush or a write failed, after which what was not yet flushed cannot be trusted to be. */
 export const isDiskFailure = (error: unknown): boolean => codeOf(error).startsWith('SQLITE_IOERR')
 
+/** Drizzle puts what SQLite said under an error of its own. */
 function codeOf(error: unknown): string {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return ''
-  return typeof error.code === 'string' ? error.code : ''
+  if (typeof error !== 'object' || error === null) return ''
+  if ('code' in error && typeof error.code === 'string') return error.code
+  return 'cause' in error ? codeOf(error.cause) : ''
 }
