@@ -2,7 +2,7 @@ import type { Rule } from '../rules/rule.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import { aligned } from './aligned.ts'
 import type { Command } from './command.ts'
-import { optionsOf } from './options.ts'
+import { optionsAlone } from './options.ts'
 import { loadFolder } from './rules-in-folder.ts'
 
 const OPTIONS = { rules: { type: 'string' } } as const
@@ -13,8 +13,8 @@ export const checkCommand: Command = {
   usage: '[--rules DIR]',
   sentence: 'every mistake in the rules, with file, line and column',
   async run(args, context) {
-    const { values } = optionsOf(args, OPTIONS)
-    const loaded = await loadFolder(context.environment, values.rules)
+    const { rules } = optionsAlone(args, OPTIONS)
+    const loaded = await loadFolder(context.environment, rules)
     if ('problems' in loaded) {
       for (const line of aligned(loaded.problems)) context.complain(line)
       const count = loaded.problems.length

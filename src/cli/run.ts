@@ -49,6 +49,11 @@ export async function runCommand(args: readonly string[], context: CommandContex
     for (const line of usage()) context.complain(line)
     return 2
   }
+  if (rest[0] === '--help' || rest[0] === '-h') {
+    context.print(usageOf(command))
+    context.print(command.sentence)
+    return 0
+  }
   try {
     return await command.run(rest, context)
   } catch (error) {
@@ -59,7 +64,7 @@ export async function runCommand(args: readonly string[], context: CommandContex
 function explainFailure(command: Command, error: unknown, context: CommandContext): number {
   if (error instanceof UsageError) {
     context.complain(`kurir ${command.name}: ${error.message}`)
-    context.complain(`usage: kurir ${command.name} ${command.usage}`.trimEnd())
+    context.complain(usageOf(command))
     return 2
   }
   const sentence = error instanceof KurirError ? error.message : systemRefusal(error)
@@ -69,6 +74,8 @@ function explainFailure(command: Command, error: unknown, context: CommandContex
   }
   throw error
 }
+
+const usageOf = ({ name, usage }: Command): string => `usage: kurir ${name} ${usage}`.trimEnd()
 
 const SENTENCE_AT = 30
 

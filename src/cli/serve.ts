@@ -2,13 +2,15 @@ import { createApp } from '../app.ts'
 import { createLog } from '../base/log.ts'
 import { readSettings } from '../settings/settings.ts'
 import type { Command } from './command.ts'
+import { optionsAlone } from './options.ts'
 
 /** Runs Kurir until it is told to stop; exit code 0 after an orderly stop. */
 export const serveCommand: Command = {
   name: 'serve',
   usage: '',
   sentence: 'run Kurir until it is told to stop',
-  async run(_args, context) {
+  async run(args, context) {
+    optionsAlone(args, {})
     const settings = readSettings(context.environment)
     const log = createLog(settings.logLevel, process.stdout.isTTY)
     await using app = await createApp({ settings, environment: context.environment, log })

@@ -1,12 +1,17 @@
-import { listSettings } from '../settings/settings.ts'
+import { listSettings, settingProblems } from '../settings/settings.ts'
 import type { Command } from './command.ts'
+import { optionsAlone } from './options.ts'
 
-/** Prints every setting with its value in force; a star marks what the environment changed. */
+/**
+ * Prints every setting with what it is set to; a star marks what the environment changed. Exit code 1 when a start would refuse
+ * any of it.
+ */
 export const settingsCommand: Command = {
   name: 'settings',
   usage: '',
-  sentence: 'every setting: its value in force, its unit, what it means',
-  async run(_args, context) {
+  sentence: 'every setting: what it is set to, its unit, what it means',
+  async run(args, context) {
+    optionsAlone(args, {})
     const lines = listSettings(context.environment)
     const name = Math.max(...lines.map((line) => line.variable.length))
     const value = Math.max(...lines.map((line) => line.value.length))
@@ -16,6 +21,8 @@ export const settingsCommand: Command = {
         `${mark} ${line.variable.padEnd(name)}  ${line.value.padEnd(value)}  ${line.sentence} [${line.unit}]`,
       )
     }
-    return 0
+    const problems = settingProblems(context.environment)
+    for (const { message } of problems) context.complain(message)
+    return problems.length === 0 ? 0 : 1
   },
 }

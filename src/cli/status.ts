@@ -1,5 +1,6 @@
 import { readSettings } from '../settings/settings.ts'
 import type { Command, CommandContext } from './command.ts'
+import { optionsAlone } from './options.ts'
 import { askRunning } from './running.ts'
 
 const STATUS = `{
@@ -40,7 +41,8 @@ export const statusCommand: Command = {
   name: 'status',
   usage: '',
   sentence: 'how the running Kurir is: health, destinations, what waits where, what is held and why',
-  async run(_args, context) {
+  async run(args, context) {
+    optionsAlone(args, {})
     const settings = readSettings(context.environment)
     const status = (await askRunning(settings, STATUS)) as Status
     const { health } = status

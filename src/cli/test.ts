@@ -4,7 +4,7 @@ import { type RuleProblem, sortProblems } from '../rules/rule-problem.ts'
 import { readSettings } from '../settings/settings.ts'
 import { aligned } from './aligned.ts'
 import type { Command, CommandContext } from './command.ts'
-import { optionsOf } from './options.ts'
+import { optionsAlone } from './options.ts'
 
 const OPTIONS = { rules: { type: 'string' } } as const
 
@@ -17,8 +17,8 @@ export const testCommand: Command = {
   usage: '[--rules DIR]',
   sentence: 'run the tests of the rules; which rules does no test touch?',
   async run(args, context) {
-    const { values } = optionsOf(args, OPTIONS)
-    const folder = await readRulesFolder(values.rules ?? readSettings(context.environment).rulesDir)
+    const { rules } = optionsAlone(args, OPTIONS)
+    const folder = await readRulesFolder(rules ?? readSettings(context.environment).rulesDir)
     if ('problems' in folder) return refuse(folder.problems, context)
     const tested = testRuleset(folder.files, {})
     if ('problems' in tested) return refuse(tested.problems, context)

@@ -25,7 +25,7 @@ export const tokenCommand: Command = {
   async run(args, context) {
     const { values, positionals } = optionsOf(args, OPTIONS)
     const settings = readSettings(context.environment)
-    switch (positionals[0]) {
+    switch (positionals.length === 1 ? positionals[0] : undefined) {
       case 'create':
         return await create(settings, requireName(values.name), parseRoles(values.role), context)
       case 'list':

@@ -15,6 +15,17 @@ export interface SettingProblem {
  * @throws KurirError `invalid-setting` that names everything wrong at once, one line each
  */
 export function readSettings(environment: Environment): Settings {
+  const { read, problems } = readAll(environment)
+  if (problems.length > 0) {
+    throw new KurirError('invalid-setting', 'permanent', problems.map((problem) => problem.message).join('\n'))
+  }
+  return read as Settings
+}
+
+/** Everything for which `readSettings` would refuse this environment. */
+export const settingProblems = (environment: Environment): readonly SettingProblem[] => readAll(environment).problems
+
+function readAll(environment: Environment) {
   const problems: SettingProblem[] = [...unknownNames(environment)]
   const read: Record<string, unknown> = {}
   for (const [key, entry] of Object.entries(SETTINGS)) {
@@ -22,10 +33,7 @@ export function readSettings(environment: Environment): Settings {
     if (reading.ok) read[key] = reading.value
     else problems.push({ variable: entry.variable, message: `${entry.variable} must be ${reading.mustBe}` })
   }
-  if (problems.length > 0) {
-    throw new KurirError('invalid-setting', 'permanent', problems.map((problem) => problem.message).join('\n'))
-  }
-  return read as Settings
+  return { read, problems }
 }
 
 function readEntry(entry: SettingEntry<unknown>, environment: Environment) {

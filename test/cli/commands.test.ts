@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { access, mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { type SiteFolders, siteFolders } from '../support/app-in-process.ts'
@@ -31,6 +31,48 @@ test('help names every command; nothing and an unknown one are asked wrongly', a
   expect((await kurir.run()).code).toBe(2)
   const unknown = await kurir.run('fly')
   expect([unknown.code, unknown.printed, unknown.complaints[0]]).toEqual([2, [], 'kurir fly: there is no such command'])
+})
+
+test.each(['serve', 'check', 'test', 'explain', 'shadow', 'echo', 'send', 'status', 'token', 'settings'])(
+  '%s says what it takes when it is asked, and does nothing else',
+  async (name) => {
+    for (const asked of ['--help', '-h']) {
+      expect(await commandLine(site.environment).run(name, asked)).toMatchObject({
+        code: 0,
+        printed: [expect.stringMatching(new RegExp(`^usage: kurir ${name}`)), expect.any(String)],
+        complaints: [],
+      })
+    }
+    await expect(access(site.dataDir)).rejects.toThrow('ENOENT')
+  },
+)
+
+test.each([
+  ['serve', 'now'],
+  ['check', 'rules/other.yaml'],
+  ['test', 'rules/other.yaml'],
+  ['status', 'outbox'],
+  ['settings', 'KURIR_DICOM_PORT'],
+  ['token', 'list', 'mine'],
+  ['check', '--rule', 'here'],
+  ['settings', '--all'],
+])('a word that %s does not take is asked wrongly, not passed over', async (...words) => {
+  const { code, printed, complaints } = await commandLine(site.environment).run(...words)
+  expect([code, printed, complaints.at(-1)]).toEqual([2, [], expect.stringMatching(`^usage: kurir ${words[0]}`)])
+  expect(complaints[0]).not.toContain('positional argument starting')
+})
+
+test('settings that a start would refuse are shown, named, and exit code 1', async () => {
+  const environment = { KURIR_DICOM_PORT: 'many', KURIR_AE_TITEL: 'ROUTER' }
+  const { code, printed, complaints } = await commandLine(environment).run('settings')
+  expect([code, complaints]).toEqual([
+    1,
+    [
+      'KURIR_AE_TITEL is not a setting; "kurir settings" lists them all',
+      'KURIR_DICOM_PORT must be a port from 0 (any free one) to 65535',
+    ],
+  ])
+  expect(printed).toContainEqual(expect.stringMatching(/^\* KURIR_DICOM_PORT +many /))
 })
 
 test('settings shows every setting, with a star before what the environment says', async () => {

@@ -45,10 +45,7 @@ test('serve opens its doors, keeps its data to itself, and ends in order when it
   expect((await stat(site.dataDir)).mode & 0o777).toBe(0o700)
   expect((await stat(inData('admin-token'))).mode & 0o777).toBe(0o600)
   const second = await commandLine(site.environment).run('serve')
-  expect([second.code, second.complaints]).toEqual([
-    1,
-    [`kurir serve: another Kurir is serving from ${site.dataDir}`],
-  ])
+  expect([second.code, second.complaints]).toEqual([1, [`kurir serve: another Kurir is serving from ${site.dataDir}`]])
   expect((await commandLine(site.environment).run('status')).code).toBe(0)
   kurir.stop()
   expect(await served).toMatchObject({ code: 0, complaints: [] })
