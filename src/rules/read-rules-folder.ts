@@ -27,7 +27,7 @@ export async function readRulesFolder(
   ] as const) {
     const names = await list(join(folder, inside))
     if (typeof names === 'string') {
-      if (inside === '') refuse(name, `The rules folder cannot be read: ${names}.`)
+      if (inside === '') refuse(name, `The rules folder ${resolve(folder)} cannot be read: ${names}.`)
       continue
     }
     if (names.length > MAX_FILES)

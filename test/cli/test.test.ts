@@ -82,7 +82,8 @@ test('rules that do not load are named as check names them, with an exit code of
     ['rules/00.yaml:2:1  Unknown key rulez. Did you mean rules?', '1 problem; no test was run.'],
   ])
   const none = await commandLine(site.environment).run('test', '--rules', path.join(site.home, 'none'))
-  expect([none.code, none.complaints[0]]).toEqual([2, 'none:1:1  The rules folder cannot be read: it does not exist.'])
+  const unread = `none:1:1  The rules folder ${path.join(site.home, 'none')} cannot be read: it does not exist.`
+  expect([none.code, none.complaints[0]]).toEqual([2, unread])
   expect((await commandLine(site.environment).run('test', '--rulez', 'x')).code).toBe(2)
 })
 

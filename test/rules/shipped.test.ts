@@ -23,6 +23,26 @@ test('the rules that ship load without any environment and send everything to th
   expect(judgeCaller(loaded.ruleset.callers, { ...call, peer: '10.0.0.1' }).admitted).toBe(false)
 })
 
+test('the first archive and the first caller are there for the taking away of the "#" and a name under forward', async () => {
+  const read = await readRulesFolder('rules')
+  if ('problems' in read) throw new Error(JSON.stringify(read.problems))
+  const files = read.files.map(({ name, bytes }) => ({
+    name,
+    bytes: Buffer.from(
+      Buffer.from(bytes)
+        .toString()
+        .replaceAll(/^ {2}# (ct_igd:| *(pacs_main|dimse|retry|verify):)/gm, '  $1')
+        .replace(/forward: \[outbox\] +# (\[outbox, pacs_main\])/, 'forward: $1'),
+    ),
+  }))
+  const loaded = loadRuleset(files, {})
+  if ('problems' in loaded) throw new Error(JSON.stringify(loaded.problems))
+  const decision = decide(loaded.ruleset, factsFrom({ Modality: 'CT' }))
+  expect(decision.forwards.map((forward) => forward.destination)).toEqual(['outbox', 'pacs_main'])
+  const call = { callingAe: 'CT_IGD', calledAe: 'KURIR', peer: '10.20.1.1' }
+  expect(judgeCaller(loaded.ruleset.callers, call).admitted).toBe(true)
+})
+
 test('the examples load together, all their tests pass, and each rule has one', async () => {
   const read = await readRulesFolder('rules/examples')
   if ('problems' in read) throw new Error(JSON.stringify(read.problems))
@@ -70,7 +90,7 @@ test('a folder is read in filename order with its cases, hidden and other files 
     ])
     const missing = await readRulesFolder(join(folder, 'none'))
     expect('problems' in missing && missing.problems[0]?.message).toBe(
-      'The rules folder cannot be read: it does not exist.',
+      `The rules folder ${join(folder, 'none')} cannot be read: it does not exist.`,
     )
   } finally {
     await rm(folder, { recursive: true })
