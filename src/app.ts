@@ -8,6 +8,7 @@ import { describePort } from './api/description.ts'
 import { addHealth } from './api/health.ts'
 import { addPage } from './api/page-route.ts'
 import { addRetrieval } from './api/routes.ts'
+import { asSet } from './app/as-set.ts'
 import { associationEvents } from './app/association-events.ts'
 import { deliveryParts } from './app/deliveries.ts'
 import { DeclaredDestinations } from './app/destinations.ts'
@@ -92,7 +93,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
   const newId = idsFrom(clock)
   const dataDir = path.resolve(settings.dataDir)
   const inData = (name: string): string => path.join(dataDir, name)
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  await asSet('KURIR_DATA_DIR', mkdir(dataDir, { recursive: true, mode: 0o700 }))
   unwinding.use(lockDirectory(dataDir))
 
   // The record, the shelves.
@@ -261,9 +262,10 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     await planner.start(stopping.signal)
     await moments.start(stopping.signal)
     rules.watch()
-    const adminPort = await admin.listen()
-    const dicomPort = await server.listen(settings.dicomHost, settings.dicomPort)
-    const httpPort = await integrators.listen()
+    const adminPort = await asSet('KURIR_ADMIN_HOST and KURIR_ADMIN_PORT', admin.listen())
+    const dicom = server.listen(settings.dicomHost, settings.dicomPort)
+    const dicomPort = await asSet('KURIR_DICOM_HOST and KURIR_DICOM_PORT', dicom)
+    const httpPort = await asSet('KURIR_HTTP_HOST and KURIR_HTTP_PORT', integrators.listen())
     await folderDoor.start(stopping.signal)
     health.doorsOpen = true
     const ready = { dicomPort, httpPort, adminPort, pid: process.pid }

@@ -1,6 +1,8 @@
 // serve, and what talks to the Kurir that it runs: status, token.
 
+import { once } from 'node:events'
 import { access, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { type SiteFolders, siteFolders, startApp } from '../support/app-in-process.ts'
@@ -50,6 +52,28 @@ test('serve opens its doors, keeps its data to itself, and ends in order when it
   kurir.stop()
   expect(await served).toMatchObject({ code: 0, complaints: [] })
   await expect(access(inData('ready.json'))).rejects.toThrow('ENOENT')
+})
+
+test.each(['ADMIN', 'DICOM', 'HTTP'])(
+  'serve that cannot have its %s port names what it was refused and the settings to look at',
+  async (door) => {
+    await using taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const { port } = taken.address() as AddressInfo
+    const environment = { [`KURIR_${door}_HOST`]: '127.0.0.1', [`KURIR_${door}_PORT`]: String(port) }
+    expect(await commandLine({ ...site.environment, ...environment }).run('serve')).toMatchObject({
+      code: 1,
+      complaints: [
+        `kurir serve: listen EADDRINUSE: address already in use 127.0.0.1:${port}; see KURIR_${door}_HOST and KURIR_${door}_PORT`,
+      ],
+    })
+  },
+)
+
+test('serve that cannot have its folder does as well', async () => {
+  const environment = { ...site.environment, KURIR_DATA_DIR: path.join(site.rulesDir, '00.yaml') }
+  const { code, complaints } = await commandLine(environment).run('serve')
+  expect([code, complaints]).toEqual([1, [expect.stringMatching(/EEXIST.*00\.yaml.*; see KURIR_DATA_DIR$/)]])
 })
 
 test('serve reads the rules again when it is asked to', async () => {
