@@ -4,14 +4,14 @@ import { defaultCharset } from '../plan/obligations.ts'
 import type { Facts } from '../rules/facts.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 
-/** What the rules see of an instance on record, its amendments included; undefined when its header cannot be read. */
+/** What the rules see of an instance on record, its amendments included; undefined when it is held `unreadable`. */
 export async function factsOnRecord(
   views: Pick<LedgerViews, 'header' | 'amendments'>,
-  { id, reception, identity }: InstanceRow,
+  { id, reception, identity, unreadable }: InstanceRow,
   ruleset: Ruleset,
 ): Promise<Facts | undefined> {
   const [header, rows] = await Promise.all([views.header(id), views.amendments(id)])
-  if (header === undefined) return undefined
+  if (unreadable !== null || header === undefined) return undefined
   const amendments = rows.flatMap(({ attributes }) => attributes)
   const received = { header, reception, identity, amendments }
   return factsOf(received, defaultCharset(ruleset, received))

@@ -65,7 +65,7 @@ async function fromLedger(id: string, { dataDir }: Settings, context: CommandCon
   if (row === undefined) throw noSuch(id)
   const header = await reader.views.header(row.id)
   const by = 'by the rules of the folder'
-  if (header === undefined) {
+  if (row.unreadable !== null || header === undefined) {
     const holds = [{ reason: row.heldReason ?? 'unreadable', rule: null }]
     return { by, explained: { steps: [], forwards: [], asks: [], waits: [], holds, discards: [], awaitsStudy: false } }
   }

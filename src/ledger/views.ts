@@ -49,6 +49,8 @@ export interface InstanceRow {
   readonly reception: Reception
   readonly state: InstanceState
   readonly heldReason: string | null
+  /** Why its header cannot be read or contradicts what it was announced as: no rule is asked about it. Else null. */
+  readonly unreadable: string | null
   /** Whether the original is still in the spool. */
   readonly spooled: boolean
 }

@@ -181,6 +181,15 @@ test('what is not there is not found; a header that cannot be read is held, and 
   })
 })
 
+test('what contradicts what it was announced as is held like one that cannot be read, though its header can', async () => {
+  const instanceId = await store(1, { unreadable: 'sop-instance-uid-differs' })
+  expect((await explain({ instanceId })).data.ruleExplain).toMatchObject({
+    held: ['unreadable: sop-instance-uid-differs'],
+    forward: [],
+    steps: [],
+  })
+})
+
 const STUDY_RULES = `version: 1
 destinations:
   archive: { dimse: { ae: "ARCHIVE@127.0.0.1:104" } }
@@ -204,6 +213,7 @@ test('a study on record is explained as if its moment came now', async () => {
   admin.rulesets.text = STUDY_RULES
   const [first, second] = [await store(1), await store(2)]
   await store(3, { header: null, unreadable: 'header-truncated' })
+  await store(4, { unreadable: 'sop-instance-uid-differs' })
   const { data, errors } = await explain({ studyInstanceUid: '1.2.3' })
   expect(errors).toBeUndefined()
   const sent = { destination: { name: 'archive' }, rewrite: [{ keyword: 'PatientID', before: PATIENT.id }] }

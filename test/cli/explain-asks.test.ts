@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { LEDGER_FILE, NODE } from '../../src/app/names.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts'
+import { admission } from '../ledger/sample.ts'
 import { type SiteFolders, siteFolders, startApp } from '../support/app-in-process.ts'
 import { ctInstance } from '../support/data-set.ts'
 import { fillPast } from '../support/past-ledger.ts'
@@ -149,6 +150,20 @@ test('an instance on record is explained by the folder’s rules when no Kurir r
   expect((await kurir.run('explain', '--instance', asGraphQl)).printed).toEqual(expected)
   expect((await kurir.run('explain', '--instance', 'none')).complaints).toEqual([
     'kurir explain: there is no instance none on record',
+  ])
+})
+
+test('one that contradicts what it was announced as is held, though its header can be read', async () => {
+  await mkdir(site.dataDir)
+  const file = path.join(site.dataDir, LEDGER_FILE)
+  const contradicting = admission({ unreadable: 'sop-instance-uid-differs' })
+  {
+    await using ledger = await openSqliteLedger({ file, node: NODE, clock: systemClock })
+    await ledger.admit([contradicting])
+  }
+  expect((await kurir.run('explain', '--instance', contradicting.id)).printed).toEqual([
+    'by the rules of the folder',
+    'held       unreadable: sop-instance-uid-differs',
   ])
 })
 

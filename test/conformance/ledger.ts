@@ -91,6 +91,7 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
       expect(await ledger.views.instance(id)).toMatchObject({
         state: 'HELD',
         heldReason: 'unreadable: contradicts its command',
+        unreadable: 'contradicts its command',
       })
       expect(await ledger.views.obligations(id)).toMatchObject([{ kind: 'HOLD', state: 'HELD', reason: 'unreadable' }])
     })

@@ -80,7 +80,7 @@ export function readInstances(
     const reason = state === 'HELD' ? (heldReason.get(row.seq) ?? null) : null
     const whole = reason === 'unreadable' && unreadable !== null ? `unreadable: ${unreadable}` : reason
     const parts = { identity: identityOf(row), blob: blobOf(row), reception: receptionOf(row) }
-    return { id, ...parts, state, heldReason: whole, spooled: row.spooled === 1 }
+    return { id, ...parts, state, heldReason: whole, unreadable, spooled: row.spooled === 1 }
   }
 
   return {
