@@ -91,7 +91,8 @@ function explainOneStudy(
   if (left > 0) context.print(`${left} of ${files.length} files are discarded on arrival and no part of it`)
   if (members.length === 0) return
   const explained = explainStudy(ruleset, { members, settledBy: 'quiet' })
-  printAll(explainedLines(explainedStudy(explained, members.length)), context)
+  const lines = explainedLines(explainedStudy(explained, members.length))
+  printAll(lines.length === 0 ? ['no rule is asked when a study is finished'] : lines, context)
 }
 
 function explainGiven(said: readonly string[], ruleset: Ruleset, context: CommandContext): number {

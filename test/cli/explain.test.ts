@@ -127,6 +127,15 @@ test.each([
   })
 })
 
+test('a study of which no rule is asked is told so', async () => {
+  expect(await kurir.run('explain', '--study', chest)).toEqual({
+    code: 0,
+    printed: ['no rule is asked when a study is finished'],
+    complaints: [],
+    progress: [],
+  })
+})
+
 test('a folder, and a path through a file, are sentences', async () => {
   expect((await kurir.run('explain', site.home)).complaints).toEqual([`kurir explain: ${site.home} is a folder`])
   expect((await kurir.run('explain', `${chest}/x`)).complaints).toEqual([`kurir explain: ${chest}/x cannot be read`])
