@@ -298,9 +298,12 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
 
     test('an instance that is not there, or cannot be read, gets no new decision', async () => {
       expect((await ledger.instanceReplan('nobody' as InstanceId, BY)).kind).toBe('not-found')
-      const [row] = await ledger.admit([{ ...admission({ unreadable: 'no group 2' }), header: null }])
-      const outcome = await ledger.instanceReplan(row?.id ?? fail('none'), BY)
-      expect(outcome).toEqual({ kind: 'not-allowed-now', state: 'unreadable' })
+      const contradicting = admission({ unreadable: 'contradicts its command' })
+      const torn = { ...admission({ unreadable: 'no group 2' }), header: null }
+      for (const { id } of await ledger.admit([torn, contradicting])) {
+        expect(await ledger.instanceReplan(id, BY)).toEqual({ kind: 'not-allowed-now', state: 'unreadable' })
+      }
+      expect(await ledger.unplanned(10)).toEqual([])
     })
   })
 

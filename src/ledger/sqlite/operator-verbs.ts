@@ -15,8 +15,8 @@ export const RETRY = `UPDATE delivery SET state = 'READY', reason = NULL, next_a
   sent_sha256 = CASE WHEN state = 'HELD' THEN NULL ELSE sent_sha256 END WHERE seq = ?`
 export const CANCEL = `UPDATE delivery SET state = 'CANCELLED', reason = ?, next_attempt_at = NULL, settled_at = ?
   WHERE seq = ?`
-export const INSTANCE_TO_REPLAN = `SELECT i.seq, i.state, i.undecided, i.spooled, h.instance IS NOT NULL AS readable
-  FROM instance i LEFT JOIN instance_header h ON h.instance = i.seq WHERE i.id = ?`
+export const INSTANCE_TO_REPLAN = `SELECT i.seq, i.state, i.undecided, i.spooled, i.unreadable IS NULL AS readable
+  FROM instance i WHERE i.id = ?`
 export const OBLIGATIONS_FORGET = `UPDATE obligation SET state = 'CANCELLED', reason = 'asked anew'
   WHERE instance = ? AND delivery IS NULL AND study_round IS NULL
   AND (state IN ('HELD', 'WAITING') OR (kind = 'HOLD' AND state = 'DISCARDED'))`
