@@ -272,9 +272,14 @@ testWithPeers(
     await relays.getByRole('button', { name: 'Send' }).click()
     await relays.getByText('Refused, status C000H').waitFor()
     await page.getByLabel('Called AE title').fill('NOBODY')
-    await relays.locator('input[type=file]').setInputFiles([fileNamed('one.dcm', made(1).file)])
+    await relays.locator('input[type=file]').setInputFiles([fileNamed('one.dcm', made(2).file)])
     await relays.getByRole('button', { name: 'Send' }).click()
     await relays.getByText('No destination is called so by this caller.').waitFor()
+    // The titles were wrong, not the file: put right, they send what is in the list.
+    await page.getByLabel('Called AE title').fill('ARCHIVE')
+    await relays.getByRole('button', { name: 'Send' }).click()
+    await relays.getByText('Done: 1 of 1 files.').waitFor()
+    expect(archive.received.length).toBe(2)
   },
   PAGE_TEST,
 )

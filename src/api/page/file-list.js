@@ -3,7 +3,7 @@ import { sayRefusal, size } from './calls.js'
 import { hush, say } from './words.js'
 
 /** Statuses that say nothing of the file; 0 is no answer. */
-const NOT_THE_FILE = [0, 401, 403, 429, 503, 507]
+const NOT_THE_FILE = [0, 401, 403, 404, 429, 503, 507]
 
 /**
  * @param form with a file input, a list, and the buttons to send, stop and clear
