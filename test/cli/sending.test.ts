@@ -57,9 +57,10 @@ test('an archive that answers is told of with the time it took', async () => {
 
 test('why there is no answer is a sentence: nobody there, the wrong title, no such name, another kind, no address', async () => {
   const { dicomPort } = await startOther()
+  const closed = await freePort()
   await destinations({
     archive: `OTHER@127.0.0.1:${dicomPort}`,
-    dead: `DEAD@127.0.0.1:${await freePort()}`,
+    dead: `DEAD@127.0.0.1:${closed}`,
     unset: `$\{UNSET_AE}`,
   })
   const kurir = commandLine(ours.environment)
@@ -68,8 +69,10 @@ test('why there is no answer is a sentence: nobody there, the wrong title, no su
     expect(code).toBe(1)
     return complaints.join('\n')
   }
-  expect(await complaint('archive')).toBe('kurir echo: the association was rejected: result 1, source 1, reason 7')
-  expect(await complaint('dead')).toMatch(/^kurir echo: nobody was reached: /)
+  expect(await complaint('archive')).toBe(
+    `kurir echo: OTHER at 127.0.0.1:${dicomPort} rejected the association of KURIR: called AE title not recognized (result 1, source 1, reason 7)`,
+  )
+  expect(await complaint('dead')).toBe(`kurir echo: DEAD at 127.0.0.1:${closed} was not reached: connection refused`)
   expect(await complaint('nowhere')).toBe(
     'kurir echo: there is no destination nowhere; there are: archive, dead, outbox, unset',
   )
