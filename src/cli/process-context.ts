@@ -1,7 +1,8 @@
+import { hasErrno } from '../base/failure.ts'
 import type { Environment } from '../settings/settings.ts'
 import type { CommandContext } from './command.ts'
 
-/** The world of a real process: SIGTERM and SIGINT end it, SIGHUP reloads, what is printed goes to its streams. */
+/** The world of a real process: SIGTERM and SIGINT end it, SIGHUP reloads, what is printed goes to its streams, if somebody reads. */
 export function processContext(environment: Environment): CommandContext & Disposable {
   const stopping = new AbortController()
   const reloads: (() => void)[] = []
@@ -9,6 +10,7 @@ export function processContext(environment: Environment): CommandContext & Dispo
   const reload = (): void => {
     for (const each of reloads) each()
   }
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', passOverReaderGone)
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload)
   return {
     environment,
@@ -21,4 +23,9 @@ export function processContext(environment: Environment): CommandContext & Dispo
       process.off('SIGTERM', stop).off('SIGINT', stop).off('SIGHUP', reload)
     },
   }
+}
+
+/** `kurir status | head` has read what it wanted; a command is not over for that. Stays: the last line may fail after the command. */
+function passOverReaderGone(error: Error): void {
+  if (!hasErrno(error, 'EPIPE')) throw error
 }

@@ -1,5 +1,6 @@
 // The same commands as processes of their own: their streams, their signals, their exit codes.
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { expect, test } from '@jest/globals'
@@ -33,4 +34,17 @@ test('what is printed goes to stdout, what is wrong to stderr, and the exit code
   expect(run('check')).toEqual({ status: 0, stdout: '1 file, 1 rule, 0 destinations: no problem.\n', stderr: '' })
   expect(run('echo', 'nowhere')).toMatchObject({ status: 1, stdout: '' })
   expect(run('fly').stderr).toMatch(/^kurir fly: there is no such command\nusage: kurir COMMAND\n/)
+})
+
+test('a reader that has seen enough, as head has, is no failure', async () => {
+  await using site = await siteFolders(RULES)
+  const child = spawn(process.execPath, [path.join(repositoryDir, 'src/main.ts'), 'settings'], {
+    env: { ...process.env, NODE_OPTIONS: '', ...site.environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  child.stdout.destroy()
+  const complaints: Buffer[] = []
+  child.stderr.on('data', (slice) => complaints.push(slice))
+  expect(await once(child, 'close')).toEqual([0, null])
+  expect(Buffer.concat(complaints).toString()).toBe('')
 })
