@@ -34,6 +34,13 @@ const ATTACKS: readonly (readonly [what: string, body: () => unknown, status: nu
     400,
   ],
   [
+    'fragments that double and hold nothing',
+    () => ({
+      query: `{ ...f0 } ${repeat(60, (i) => `fragment f${i} on Query { ...f${i + 1} ...f${i + 1} }`)} fragment f60 on Query { ...none }`,
+    }),
+    400,
+  ],
+  [
     'pages in pages',
     () => ({ query: '{ studies(first: 200) { nodes { instances(first: 200) { nodes { id } } } } }' }),
     400,
@@ -103,6 +110,32 @@ test('what stays within the limits is answered', async () => {
   for (const query of [page, wide, getIntrospectionQuery({ descriptions: true, inputValueDeprecation: true })]) {
     expect(await admin.ask(query, {}, 'VIEWER')).toMatchObject({ status: 200 })
   }
+})
+
+const DEEP = 'study { instances(first: 1) { nodes {'
+const deep = (inmost: string) =>
+  `{ instances(first: 1) { nodes { ${repeat(3, () => DEEP)} ${inmost} ${'} } }'.repeat(3)} } } }`
+const ON_A_PAGE = (rows: number) => `{ deliveries(first: ${rows}) { nodes { id } } }`
+const REPEATED = (fields: number) => `{ health { ${repeat(fields - 1, () => 'live')} } }`
+const SKIPPED = (directives: number) => `{ health { ${repeat(directives, () => 'live @skip(if: false)')} } }`
+
+test.each([
+  ['levels', deep('id'), deep('study { id }'), 'An operation has at most 12 levels.'],
+  ['fields', REPEATED(500), REPEATED(501), 'An operation has at most 500 fields.'],
+  ['directives', SKIPPED(20), SKIPPED(21), 'An operation has at most 20 directives.'],
+  ['rows', ON_A_PAGE(200), ON_A_PAGE(201), 'A page has from 1 to 200 rows.'],
+])('what is the most of %s is answered, and one more is not', async (_what, most, tooMany, sentence) => {
+  const answered = await admin.ask(most, {}, 'VIEWER')
+  expect([answered.status, answered.errors]).toEqual([200, undefined])
+  expect(await admin.ask(tooMany, {}, 'VIEWER')).toMatchObject({ errors: [{ message: sentence }] })
+})
+
+test('a body of 100,000 bytes is read, and a longer one is not', async () => {
+  const body = (bytes: number): string => {
+    const empty = JSON.stringify({ query: '{ health { live } }', variables: { a: '' } })
+    return empty.replace('"a":""', `"a":"${'x'.repeat(bytes - empty.length)}"`)
+  }
+  expect([(await post(body(100_000))).status, (await post(body(100_001))).status]).toEqual([200, 413])
 })
 
 test('mutations and queries by GET, forms and plain text are refused', async () => {
