@@ -1,3 +1,4 @@
+import { trimEnd } from '../dicom/padding.ts'
 import type { QidoKey } from './qido-query.ts'
 
 const WILD = /[*?]/
@@ -23,7 +24,7 @@ export function isMatch({ vr, value }: QidoKey, values: readonly string[]): bool
 const listed = (value: string): readonly string[] => value.split(/[\\,]/).map((uid) => uid.trim())
 
 /** Empty components at the end mean nothing (PS3.5 6.2.1.1). */
-const nameOf = (value: string): string => value.trim().replace(/\^+$/, '').toLocaleLowerCase('en')
+const nameOf = (value: string): string => trimEnd(value.trim(), '^').toLocaleLowerCase('en')
 
 /** `*` is any run of characters, `?` one. Goes back to the last star only, so that no pattern takes long. */
 export function isLike(pattern: string, text: string): boolean {

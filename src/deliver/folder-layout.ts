@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { lookUpKeyword } from '../dicom/dictionary.ts'
 import type { Header } from '../dicom/header.ts'
+import { trimEnd } from '../dicom/padding.ts'
 
 /** The longest value in a name, and the longest name, in bytes of UTF-8; longer ones are cut and told apart by a digest. */
 const LONGEST_VALUE = 96
@@ -13,10 +14,11 @@ const UNSAFE = /[/\\:*?"<>|\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
  * space, never empty. Two values that differ only in what was replaced get the same name; the file's own name tells.
  */
 export function safeName(value: string): string {
-  const plain = value
+  const safe = value
     .normalize('NFC')
     .replace(UNSAFE, '_')
-    .replace(/^[. ]+|[. ]+$/g, (edge) => '_'.repeat(edge.length))
+    .replace(/^[. ]+/, (edge) => '_'.repeat(edge.length))
+  const plain = trimEnd(safe, '. ').padEnd(safe.length, '_')
   if (plain === '') return '_'
   return cut(plain, LONGEST_VALUE, value, '')
 }

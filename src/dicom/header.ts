@@ -2,6 +2,7 @@ import { type AttributePath, type PathStep, type Tag, tagOf } from './attribute-
 import { ASCII, type CharacterSet, characterSetOf } from './character-set.ts'
 import { lookUpTag } from './dictionary.ts'
 import { BIG_ENDIAN, type HeaderIndex, ITEM, LEFT_OUT, SEQUENCE } from './header-index.ts'
+import { unpadEnd } from './padding.ts'
 import type { TransferSyntax } from './transfer-syntax.ts'
 import {
   parseUid,
@@ -192,12 +193,7 @@ export class Header {
     const entry = this.#entryOf(SPECIFIC_CHARACTER_SET, first, end)
     const bytes = entry < 0 ? undefined : this.index.value(entry)
     if (bytes === undefined) return outer
-    const set = characterSetOf(
-      bytes
-        .toString('latin1')
-        .replace(/[\0 ]+$/, '')
-        .split('\\'),
-    )
+    const set = characterSetOf(unpadEnd(bytes.toString('latin1')).split('\\'))
     return set.kind === 'ascii' && set.terms.length === 0 ? outer : set
   }
 

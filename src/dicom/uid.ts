@@ -1,4 +1,5 @@
 import type { Brand } from '../base/brand.ts'
+import { unpadEnd } from './padding.ts'
 
 /** A DICOM unique identifier: VR UI without its padding (PS3.5 9.1). */
 export type Uid = Brand<string, 'Uid'>
@@ -14,7 +15,7 @@ const RECEIVABLE = /^[0-9.]{1,64}$/
 const WRITABLE = /^(?=.{1,64}$)(0|[1-9]\d*)(\.(0|[1-9]\d*))*$/
 
 /** Takes off the NUL or space padding of a UI value. */
-export const unpadUid = (text: string): string => text.replace(/[\0 ]+$/, '')
+export const unpadUid = unpadEnd
 
 /** Undefined when the text, unpadded, cannot be a UID at all. The caller says by `T` which kind it stands for. */
 export function parseUid<T extends Uid = Uid>(text: string): T | undefined {

@@ -1,5 +1,6 @@
 import { formatTag, tagOf } from './attribute-path.ts'
 import { type CharacterSet, decodeText } from './character-set.ts'
+import { unpadEnd } from './padding.ts'
 import { isOneValue, isText, usesCharacterSet, wordBytes } from './vr.ts'
 
 /**
@@ -27,7 +28,7 @@ function decodeTextValue(bytes: Buffer, vr: string, set: CharacterSet): readonly
 export const delimitersOf = (vr: string): string => (vr === 'PN' ? '\\^=' : isOneValue(vr) ? '' : '\\')
 
 function split(text: string, vr: string): readonly string[] {
-  if (isOneValue(vr)) return one(text.replace(/[ \0]+$/, ''))
+  if (isOneValue(vr)) return one(unpadEnd(text))
   if (!text.includes('\\')) return one(unpad(text))
   return text.split('\\').map(unpad)
 }

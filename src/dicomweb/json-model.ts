@@ -1,5 +1,6 @@
 import { type Tag, tagOf } from '../dicom/attribute-path.ts'
 import { implicitVr } from '../dicom/dictionary.ts'
+import { trimEnd } from '../dicom/padding.ts'
 import { isVr, type Vr } from '../dicom/vr.ts'
 import { badModel, MODEL_DEPTH, ModelBudget, type ModelContent, type ModelElement, type ModelItem } from './model.ts'
 import type { Steps } from './steps.ts'
@@ -88,7 +89,7 @@ function* textsOf(list: readonly unknown[], vr: Vr): Steps<readonly string[]> {
   return texts
 }
 
-const BASE64 = /^[A-Za-z0-9+/\s]*={0,2}\s*$/
+const BASE64 = /^[A-Za-z0-9+/\s]*(?:={1,2}\s*)?$/
 
 function base64Of(inline: unknown): Buffer {
   if (typeof inline !== 'string' || !BASE64.test(inline)) throw badModel('an InlineBinary is no Base64')
@@ -122,5 +123,5 @@ function personName(value: Json): string {
     if (typeof text !== 'string') throw badModel('a component of a name is no text')
     return text
   })
-  return groups.join('=').replace(/=+$/, '')
+  return trimEnd(groups.join('='), '=')
 }

@@ -1,6 +1,7 @@
 import { SaxesParser, type SaxesTagPlain } from 'saxes'
 import { type Tag, tagOf } from '../dicom/attribute-path.ts'
 import { implicitVr } from '../dicom/dictionary.ts'
+import { trimEnd } from '../dicom/padding.ts'
 import { isVr, type Vr } from '../dicom/vr.ts'
 import { badModel, MODEL_DEPTH, ModelBudget, type ModelContent, type ModelElement, type ModelItem } from './model.ts'
 import { XmlText } from './xml-text.ts'
@@ -154,11 +155,9 @@ class ModelBuilder {
   /** PS3.5 6.2.1.1: components between `^`, groups between `=`; what is empty at an end is left out. */
   #personName(): string {
     const groups = GROUPS.map((_, at) =>
-      COMPONENTS.map((_component, place) => this.#name[at]?.[place] ?? '')
-        .join('^')
-        .replace(/\^+$/, ''),
+      trimEnd(COMPONENTS.map((_component, place) => this.#name[at]?.[place] ?? '').join('^'), '^'),
     )
-    return groups.join('=').replace(/=+$/, '')
+    return trimEnd(groups.join('='), '=')
   }
 }
 
@@ -178,7 +177,7 @@ function elementOf(open: OpenAttribute): ModelElement {
   return { tag, vr, ...(creator === undefined ? {} : { creator }), content: contentOf(open) }
 }
 
-const BASE64 = /^[A-Za-z0-9+/\s]*={0,2}\s*$/
+const BASE64 = /^[A-Za-z0-9+/\s]*(?:={1,2}\s*)?$/
 
 function contentOf({ vr, bulk, inline, items, values }: OpenAttribute): ModelContent {
   if (bulk !== undefined) return { kind: 'bulk', uri: bulk }

@@ -1,9 +1,11 @@
 import { KurirError } from '../base/failure.ts'
+import { trimEnd } from '../dicom/padding.ts'
 
 /** A part's headers by their names in lower case; of a repeated one the first. */
 export type PartHeaders = ReadonlyMap<string, string>
 
-const LINE = /^([!#$%&'*+.^_`|~\w-]+)[ \t]*:[ \t]*(.*?)[ \t]*$/
+// What stands around the value is taken off behind it: a pattern that does so too tries every way to divide a row of spaces.
+const LINE = /^([!#$%&'*+.^_`|~\w-]+)[ \t]*:(.*)$/
 
 /**
  * Reads the header block of a part (RFC 2045, RFC 5322 2.2): lines of CRLF, folded ones joined.
@@ -20,7 +22,7 @@ export function parsePartHeaders(block: string): PartHeaders {
       throw new KurirError('invalid-argument', 'permanent', 'a part has a line among its headers that is none')
     }
     const name = match[1].toLowerCase()
-    if (!headers.has(name)) headers.set(name, match[2])
+    if (!headers.has(name)) headers.set(name, trimEnd(match[2], ' \t').replace(/^[ \t]+/, ''))
   }
   return headers
 }

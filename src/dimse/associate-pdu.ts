@@ -1,3 +1,4 @@
+import { unpadEnd } from '../dicom/padding.ts'
 import { ABORT } from './pdu.ts'
 import { ProtocolError } from './pdu-error.ts'
 
@@ -58,7 +59,7 @@ const UNSAID_MAX_PDU_LENGTH = 16_384
 const FIXED = 68
 
 const malformed = (message: string): ProtocolError => new ProtocolError(ABORT.invalidParameterValue, message)
-const text = (value: Buffer): string => value.toString('latin1').replace(/[\0 ]+$/, '')
+const text = (value: Buffer): string => unpadEnd(value.toString('latin1'))
 
 /** Reads the body of an A-ASSOCIATE-RQ, all after its six-byte header. Throws ProtocolError. */
 export function parseAssociateRq(body: Buffer): AssociateRq {

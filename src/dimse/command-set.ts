@@ -1,4 +1,5 @@
 import { KurirError } from '../base/failure.ts'
+import { unpadEnd } from '../dicom/padding.ts'
 
 /** Command fields (PS3.7 E.1); a response has bit 15. */
 export const COMMAND = {
@@ -60,10 +61,8 @@ export class CommandSet {
 
   /** A text value (UI, AE, LO) without its padding, undefined when absent. */
   text(element: number): string | undefined {
-    return this.#values
-      .get(element)
-      ?.toString('latin1')
-      .replace(/[\0 ]+$/, '')
+    const value = this.#values.get(element)
+    return value === undefined ? undefined : unpadEnd(value.toString('latin1'))
   }
 
   get commandField(): number {

@@ -1,5 +1,6 @@
 import { type AttributePath, type PathStep, parseTag } from '../dicom/attribute-path.ts'
 import { implicitVr, isPrivate, lookUpKeyword, lookUpTag, suggestKeyword } from '../dicom/dictionary.ts'
+import { unpadEnd } from '../dicom/padding.ts'
 import { transferSyntaxOf } from '../dicom/transfer-syntax.ts'
 import type { Facts } from './facts.ts'
 import { sopClassKeyword } from './sop-class.ts'
@@ -156,12 +157,11 @@ const ONE_TEXT: ReadonlySet<string> = new Set(['LT', 'ST', 'UT', 'UR', 'UC'])
 /** A value as rules compare it: unpadded, NFC, of a PN the alphabetic group (PS3.5 6.2.1.1). */
 export function comparable(value: string, vr: string): string {
   const group = vr === 'PN' ? (value.split('=', 1)[0] ?? '') : value
-  const bare = ONE_TEXT.has(vr) ? group.replace(TRAILING, '') : group.replace(PADDING, '')
+  const unpadded = unpadEnd(group)
+  const bare = ONE_TEXT.has(vr) ? unpadded : unpadded.replace(/^ +/, '')
   // ASCII has one normal form, and almost everything is ASCII.
   return ASCII.test(bare) ? bare : bare.normalize('NFC')
 }
 
-const PADDING = /^ +|[ \0]+$/g
-const TRAILING = /[ \0]+$/
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
 const ASCII = /^[\x00-\x7f]*$/

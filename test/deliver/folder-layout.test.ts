@@ -4,6 +4,7 @@ import { fillLayout, safeName } from '../../src/deliver/folder-layout.ts'
 import { HeaderCollector } from '../../src/dicom/scan.ts'
 import { transferSyntaxOf } from '../../src/dicom/transfer-syntax.ts'
 import { ctInstance } from '../support/data-set.ts'
+import { processorMs } from '../support/processor-time.ts'
 
 async function headerOf(patientId: string) {
   const made = ctInstance({ sizeBytes: 1_024, patientId, studyInstanceUid: '2.25.77' })
@@ -44,6 +45,11 @@ test('a name of several long values is cut, and keeps its ending', async () => {
   const [name = ''] = fillLayout('{PatientID}{PatientID}{PatientID}.dcm', await headerOf('\u00e9'.repeat(64)), '2.25.9')
   expect(Buffer.byteLength(name)).toBeLessThanOrEqual(240)
   expect(name).toMatch(/-[0-9a-f]{12}\.dcm$/)
+})
+
+test('dots and spaces at both ends are replaced, and a row of them in the middle costs nothing', () => {
+  expect(safeName(' . a. b .. ')).toBe('___a. b____')
+  expect(processorMs(() => safeName(`x${' .'.repeat(100_000)}x`))).toBeLessThan(1_000)
 })
 
 test('values that were cut are told apart', () => {

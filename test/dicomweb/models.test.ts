@@ -11,6 +11,7 @@ import type { ModelItem } from '../../src/dicomweb/model.ts'
 import { NativeModelReader } from '../../src/dicomweb/native-model.ts'
 import { atOnce } from '../support/at-once.ts'
 import { madeElement } from '../support/data-set.ts'
+import { processorMs } from '../support/processor-time.ts'
 
 const EXPLICIT = transferSyntaxOf('1.2.840.10008.1.2.1')
 
@@ -282,6 +283,27 @@ test.each<[string, () => unknown]>([
   ['umlauts in a code string', () => bytesOf(json({ '00080060': { vr: 'CS', Value: ['Ü'] } }))],
 ])('%s is refused', async (_name, work) => {
   expect(await codeOf(work)).toBe('invalid-dataset')
+})
+
+test.each<[string, (long: string) => unknown]>([
+  ['Base64 in JSON', (long) => json({ '00420011': { vr: 'OB', InlineBinary: `${long.replaceAll('=', ' ')}!` } })],
+  [
+    'Base64 in XML',
+    (long) =>
+      xml(
+        `<DicomAttribute tag="00420011" vr="OB"><InlineBinary>${long.replaceAll('=', ' ')}!</InlineBinary></DicomAttribute>`,
+      ),
+  ],
+  ['a name', (long) => json({ '00100010': { vr: 'PN', Value: [{ Alphabetic: `${long}x` }] } })],
+])('half a megabyte of what may end %s, and does not, is read in a moment', (_name, work) => {
+  const quietly = (): void => {
+    try {
+      work('='.repeat(2 ** 19))
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'invalid-dataset' })
+    }
+  }
+  expect(processorMs(quietly)).toBeLessThan(2_000)
 })
 
 test('XML is read in the encoding that it declares', async () => {

@@ -2,6 +2,8 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { KurirError } from '../../src/base/failure.ts'
 import { MultipartReader } from '../../src/dicomweb/multipart-reader.ts'
+import { parsePartHeaders } from '../../src/dicomweb/part-headers.ts'
+import { processorMs } from '../support/processor-time.ts'
 
 interface ReadPart {
   readonly headers: Readonly<Record<string, string>>
@@ -83,6 +85,16 @@ describe('a multipart/related body', () => {
     ['thirty thousand parts', `${'--b\r\n\r\n\r\n'.repeat(30_000)}--b--`, 'too-large'],
   ])('refuses %s', async (_name, body, code) => {
     expect((await read(body)).code).toBe(code)
+  })
+
+  test.each([
+    ['a value between spaces', `A:${' '.repeat(4_000)}1${' '.repeat(4_000)}`, '1'],
+    ['spaces in a value', `A: 1${' '.repeat(8_000)}2`, `1${' '.repeat(8_000)}2`],
+    ['spaces in front of what is no header', `A:${' '.repeat(8_000)}\n`, undefined],
+  ])('reads %s in a moment', (_name, line, value) => {
+    const parsed = () => parsePartHeaders(`\r\n${line}\r\n`).get('a')
+    if (value === undefined) expect(processorMs(() => expect(parsed).toThrow('none'))).toBeLessThan(1_000)
+    else expect(processorMs(() => expect(parsed()).toBe(value))).toBeLessThan(1_000)
   })
 
   const SAMPLE =

@@ -9,6 +9,7 @@ import { parseCommandSet } from '../../src/dimse/command-set.ts'
 import { IMPLEMENTATION_VERSION_NAME } from '../../src/dimse/identity.ts'
 import { corpusDir, corpusFiles, describeWithCorpus, testWithCorpus } from '../support/corpus.ts'
 import { CT, EXPLICIT, IMPLICIT, VERIFICATION } from '../support/dimse-bytes.ts'
+import { processorMs } from '../support/processor-time.ts'
 import { associateBody, context, item, userInformation } from '../support/raw-peer.ts'
 
 const corpusPdu = (name: string): Buffer => readFileSync(join(corpusDir() ?? '', 'pdu', name))
@@ -82,6 +83,19 @@ test('items that nobody knows, user identity and extended negotiation are read o
   const parsed = parseAssociateRq(body)
   expect(parsed.contexts).toHaveLength(1)
   expect(JSON.stringify(parsed)).not.toContain('secret')
+})
+
+test('rows of spaces in every item of a megabyte are read in a moment: nobody has been admitted yet', () => {
+  const spaces = `x${' '.repeat(65_000)}x`
+  const body = associateBody({
+    items: [
+      ...Array.from({ length: 12 }, () => item(0x10, spaces)),
+      context(1, [spaces], []),
+      context(3, [CT], [spaces]),
+      userInformation(0, item(0x55, spaces.slice(500))),
+    ],
+  })
+  expect(processorMs(() => parseAssociateRq(body))).toBeLessThan(1_000)
 })
 
 test.each(['', 'a', Buffer.from([0, 9, 0x31, 0, 0]), Buffer.from([0, 1, 0x31, 0])])(

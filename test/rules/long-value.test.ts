@@ -15,7 +15,12 @@ function randomText(letters: string, length: number): string {
 }
 
 const LONGEST = 65_534
-const VALUES = ['a'.repeat(LONGEST), randomText('ab', LONGEST), randomText('abx0 -', LONGEST)]
+const VALUES = [
+  'a'.repeat(LONGEST),
+  randomText('ab', LONGEST),
+  randomText('abx0 -', LONGEST),
+  `a${' '.repeat(LONGEST - 2)}a`,
+]
 const NASTY = [
   '(a*)*b',
   '(a|aa)+$',
