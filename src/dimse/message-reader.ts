@@ -62,8 +62,8 @@ export class MessageReader {
     if (this.#partsLength > MOST_COMMAND) {
       throw new ProtocolError(ABORT.invalidParameterValue, 'command set too long')
     }
-    // The slice is only lent; a command set is a few hundred bytes.
-    this.#parts.push(Buffer.from(slice))
+    // The slice is only lent; a command set is a few hundred bytes, in as many pieces at most.
+    if (slice.length > 0) this.#parts.push(Buffer.from(slice))
     if (!isEnd) return
     const command = parseCommandSet(this.#parts.length === 1 ? (this.#parts[0] ?? slice) : Buffer.concat(this.#parts))
     this.#parts = []
