@@ -74,9 +74,10 @@ export class StowAssembly {
       const named = { ...bulk, mediaType: media?.type ?? '', transferSyntax: media?.parameters.get('transfer-syntax') }
       this.#bulks.set(name, [...(this.#bulks.get(name) ?? []), named])
     } catch (error) {
-      // No room for it is the fate of those that wait for it; anything else is the body's.
-      if (!(error instanceof KurirError) || !NO_ROOM.has(error.code)) throw error
+      if (!(error instanceof KurirError)) throw error
+      // What was to have it fails with it, though other frames of it did come.
       this.#lost.set(name, error)
+      if (!NO_ROOM.has(error.code)) throw error
     }
     for (const instance of [...this.#waiting]) {
       for (const missing of instance.missing) if (nameOf(missing) === name) instance.missing.delete(missing)
@@ -84,9 +85,16 @@ export class StowAssembly {
     }
   }
 
-  /** No more will come: what can be written is, what waits for bulk data that did not come has failed. */
-  async finish(): Promise<void> {
-    for (const instance of [...this.#waiting]) await this.#storeWaiting(instance)
+  /**
+   * No more will come: what can be written is, what waits for bulk data that did not come has failed.
+   *
+   * @param isWhole whether the body was read to its end; else nobody knows how many frames there were
+   */
+  async finish(isWhole: boolean): Promise<void> {
+    for (const instance of [...this.#waiting]) {
+      if (isWhole) await this.#storeWaiting(instance)
+      else this.#refuse(instance, badModel('the body ended before all that belongs to it had come'))
+    }
   }
 
   async #storeWaiting(instance: Waiting): Promise<void> {

@@ -49,7 +49,7 @@ export class StowIntake {
       broken = this.#outcomes.codeOf(error)
     }
     await whole.return()
-    await this.#assembly.finish()
+    await this.#assembly.finish(broken === undefined)
     return { outcomes: await this.#outcomes.all(), broken }
   }
 

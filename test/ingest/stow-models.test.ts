@@ -272,6 +272,35 @@ describe('what cannot become an instance', () => {
     expect(await readdir(path.join(door.folder, 'other'))).toEqual([])
   })
 
+  describe('a picture in frames, one of which', () => {
+    const JPEG = 'image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.70'
+    const frame = (text: string, headers: Readonly<Record<string, string>> = {}): MadePart => ({
+      headers: { 'Content-Type': JPEG, 'Content-Location': 'frames', ...headers },
+      body: Buffer.from(text),
+    })
+    const metadata = jsonPart([jsonModel('1.4', { '7FE00010': { vr: 'OB', BulkDataURI: 'frames' } })])
+    const type = relatedType('application/dicom+json')
+
+    test('did not come before the body broke off, is not stored', async () => {
+      const door = await open()
+      const body = related([metadata, frame('frame one'), frame('frame two'), frame('frame three')])
+      const response = await door.post('/studies', body.subarray(0, body.indexOf('two')), type)
+      expect(response.status).toBe(400)
+      expect(await door.dataSets()).toEqual([])
+    })
+
+    test.each([
+      ['is shorter than it says', frame('frame two', { 'Content-Length': '99' })],
+      ['is not in the encoding that it states', frame('frame two', { 'Content-Encoding': 'gzip' })],
+    ])('%s, is not stored', async (_how, second) => {
+      const door = await open()
+      const body = related([metadata, frame('frame one'), second, frame('frame three')])
+      const reasons = await failureReasons(await door.post('/studies', body, type))
+      expect(reasons).toEqual({ status: 409, failed: [0xc000], nameless: [0xc000] })
+      expect(await door.dataSets()).toEqual([])
+    })
+  })
+
   test('a body that breaks off in its bulk data stores what was whole and nothing of the rest', async () => {
     const door = await open()
     const body = related([
