@@ -128,7 +128,7 @@ export class DropFolder {
   /** Until it has been moved, what was taken is remembered: after a stop in between it is a duplicate, which the ledger knows. */
   async #putDone(file: FoundFile, shelves: Shelves): Promise<void> {
     try {
-      await shelves.putDone(file)
+      if ((await shelves.putDone(file)) === 'changed') this.#settling.again(file)
       this.#stuck.delete(file.path)
     } catch {
       if (this.#stuck.size < MOST_STUCK) this.#stuck.set(file.path, file)
@@ -139,7 +139,7 @@ export class DropFolder {
   async #refuse(file: FoundFile, reason: DropRefusal, shelves: Shelves): Promise<void> {
     this.#deps.meter?.instanceRefused('FOLDER', 'invalid-dataset')
     this.#deps.log.warn('dropped-file-refused', { door: 'FOLDER', reason, bytes: file.stats.size })
-    await shelves.putRefused(file, refusalText(reason))
+    if ((await shelves.putRefused(file, refusalText(reason))) === 'changed') this.#settling.again(file)
   }
 
   #arrival(announced: Announced): Arrival {

@@ -1,6 +1,7 @@
 import { link, lstat, mkdir, open, realpath, rename, unlink } from 'node:fs/promises'
 import { hasErrno, KurirError } from '../base/failure.ts'
 import { fsPath, isWithin, type RawPath, rawPath } from './folder-door-path.ts'
+import { isSameContent } from './folder-door-settling.ts'
 import type { FoundFile } from './folder-door-tree.ts'
 
 export const DONE = 'done'
@@ -11,7 +12,8 @@ const MOST_VERSIONS = 1_000
 const LONGEST_NAME = 255
 const REASON_FILE = '.reason.txt'
 
-export type Moved = 'moved' | 'gone'
+/** `changed`: the name stands for something else by now, which has been left in the drop folder. */
+export type Moved = 'moved' | 'gone' | 'changed'
 
 /** The two subfolders into which a drop folder empties itself: what was taken, and what was not, each with its reason. */
 export class Shelves {
@@ -47,39 +49,45 @@ export class Shelves {
   }
 
   /** A name that is taken is never replaced. The reason is there before the file: one without the other would puzzle. */
-  async #put(shelf: string, { path, steps }: FoundFile, reason?: string): Promise<Moved> {
+  async #put(shelf: string, file: FoundFile, reason?: string): Promise<Moved> {
+    const { path, steps } = file
     const from = path.slice(0, path.lastIndexOf('/'))
     const name = steps.at(-1) ?? ''
     try {
       const into = await this.#makeBelow(shelf, steps.slice(0, -1))
       if (!(await isWithin(from, this.top))) return 'gone'
-      for (let version = 1; version <= MOST_VERSIONS; version += 1) {
-        const target = `${into}/${numbered(name, version)}`
-        if (reason !== undefined && !(await writeReason(target, reason))) continue
-        if (await moveTo(path, target)) return 'moved'
-        if (reason !== undefined) await unlink(fsPath(reasonPath(target)))
-      }
+      const target = await firstFree(into, name, async (free) => {
+        if (reason !== undefined && !(await writeReason(free, reason))) return false
+        if (await moveTo(path, free)) return true
+        if (reason !== undefined) await unlink(fsPath(reasonPath(free)))
+        return false
+      })
+      if (isSameContent(await lstat(fsPath(target)), file.stats)) return 'moved'
+      // A device that writes one name again and again: this has not been taken yet.
+      await firstFree(from, name, (free) => giveBack(target, free))
+      if (reason !== undefined) await unlink(fsPath(reasonPath(target)))
+      return 'changed'
     } catch (error) {
       if (hasErrno(error, 'ENOENT')) return 'gone'
       throw error
     }
-    throw notUsable('no free name')
   }
 
   /** The same folders below a shelf. One whose name a file has there, or a link to elsewhere, takes the next free name. */
   async #makeBelow(shelf: string, steps: readonly RawPath[]): Promise<RawPath> {
     let into = `${this.top}/${shelf}`
-    for (const step of steps) into = await this.#makeStep(into, step)
+    for (const step of steps) into = await firstFree(into, step, (free) => makeFolder(fsPath(free)))
     return into
   }
+}
 
-  async #makeStep(into: RawPath, step: RawPath): Promise<RawPath> {
-    for (let version = 1; version <= MOST_VERSIONS; version += 1) {
-      const folder = `${into}/${numbered(step, version)}`
-      if (await makeFolder(fsPath(folder))) return folder
-    }
-    throw notUsable('no free name')
+/** The first of a name and its numbered versions that could be had. @throws KurirError `disk-io` when none could */
+async function firstFree(folder: RawPath, name: RawPath, have: (path: RawPath) => Promise<boolean>): Promise<RawPath> {
+  for (let version = 1; version <= MOST_VERSIONS; version += 1) {
+    const path = `${folder}/${numbered(name, version)}`
+    if (await have(path)) return path
   }
+  throw notUsable('no free name')
 }
 
 const notUsable = (message: string): KurirError => new KurirError('disk-io', 'permanent', message)
@@ -95,38 +103,40 @@ async function makeFolder(path: Buffer): Promise<boolean> {
   }
 }
 
-/** Whether the name was free. */
+/**
+ * Moves whatever stands under a name by now, in one step, so that what came in its place is never taken away instead.
+ * Renaming would replace what has the other name: that is taken first, by an empty file.
+ *
+ * @returns whether the name was free
+ */
 async function moveTo(path: RawPath, target: RawPath): Promise<boolean> {
-  try {
-    await link(fsPath(path), fsPath(target))
-  } catch (error) {
-    if (hasErrno(error, 'EEXIST')) return false
-    if (hasErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK')) return renameTo(path, target)
-    throw error
-  }
-  await orWithdraw(target, unlink(fsPath(path)))
-  return true
-}
-
-/** A file that cannot leave its folder must not leave a name behind at each try. */
-async function orWithdraw(target: RawPath, moving: Promise<void>): Promise<void> {
-  try {
-    await moving
-  } catch (error) {
-    await unlink(fsPath(target))
-    throw error
-  }
-}
-
-/** For file systems without hard links: the name is taken first, by an empty file. */
-async function renameTo(path: RawPath, target: RawPath): Promise<boolean> {
   try {
     await (await open(fsPath(target), 'wx', 0o640)).close()
   } catch (error) {
     if (hasErrno(error, 'EEXIST')) return false
     throw error
   }
-  await orWithdraw(target, rename(fsPath(path), fsPath(target)))
+  try {
+    await rename(fsPath(path), fsPath(target))
+    return true
+  } catch (error) {
+    // A file that cannot leave its folder must not leave a name behind at each try.
+    await unlink(fsPath(target))
+    throw error
+  }
+}
+
+/** As `moveTo`, for a name that others write to: not even an empty file of ours stands there meanwhile. */
+async function giveBack(path: RawPath, target: RawPath): Promise<boolean> {
+  try {
+    await link(fsPath(path), fsPath(target))
+  } catch (error) {
+    if (hasErrno(error, 'EEXIST')) return false
+    // A file system without hard links.
+    if (hasErrno(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK')) return moveTo(path, target)
+    throw error
+  }
+  await unlink(fsPath(path))
   return true
 }
 

@@ -334,6 +334,36 @@ describe('a drop folder', () => {
     expect(await received()).toHaveLength(1)
   })
 
+  test.each([
+    ['replaced', (fresh: string) => rename(fresh, join(drop, 'sub/a.dcm'))],
+    ['written anew', async (fresh: string) => writeFile(join(drop, 'sub/a.dcm'), await readFile(fresh))],
+  ])(
+    'a file that is %s while the one before is made durable is taken as well, and none is lost',
+    async (_how, replace) => {
+      await dropWhole('sub/a.dcm', ct(1).file)
+      await writeFile(join(home, 'fresh'), ct(2).file)
+      let ended = 0
+      const spool = {
+        begin: async (arrival: Arrival) => {
+          const sink = await shelf.spool.begin(arrival)
+          return {
+            ...bound(sink),
+            end: async () => {
+              ended += 1
+              if (ended === 1) await replace(join(home, 'fresh'))
+              return sink.end()
+            },
+          }
+        },
+      }
+      await openDoor({ spool })
+      await until(() => admitted === 2)
+      await movedAway(['done/sub/a.dcm'])
+      expect(await digests()).toEqual([sha256(ct(1).dataSet), sha256(ct(2).dataSet)].sort())
+      expect(await listed()).toEqual(['done/sub/a.dcm'])
+    },
+  )
+
   const volume = mountTmpfs(1_048_576)
   const onVolume = volume === undefined ? test.skip : test
   afterAll(async () => volume?.[Symbol.asyncDispose]())
