@@ -1,5 +1,6 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { type Entry, fromFdPromise, type ZipFile } from 'yauzl'
 import { hasErrno, KurirError } from '../base/failure.ts'
 import type { UploadIntake, UploadRefusal } from './upload-door-intake.ts'
@@ -135,7 +136,7 @@ async function takeEntry(
   const reason = refusalOf(entry)
   if (reason !== undefined) return intake.refuse(place, reason)
   try {
-    const slices = counted(await zip.openReadStreamPromise(entry), count)
+    const slices = checked(await zip.openReadStreamPromise(entry), entry.crc32, count)
     const [first, whole] = await peek(slices)
     if (isArchive(first)) intake.refuse(place, 'nested-archive')
     else await intake.take(place, whole)
@@ -158,11 +159,19 @@ function refusalOf(entry: Entry): UploadRefusal | undefined {
   return entry.canDecodeFileData() ? undefined : 'compression-not-supported'
 }
 
-async function* counted(slices: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+/** yauzl holds an entry against its length, not against its checksum (APPNOTE 4.4.7). */
+async function* checked(
+  slices: AsyncIterable<Uint8Array>,
+  expected: number,
+  count: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let sum = 0
   for await (const slice of slices) {
     count(slice.length)
+    sum = crc32(slice, sum)
     yield slice
   }
+  if (sum !== expected) throw new Error('an entry of an archive is not what was put in')
 }
 
 /** The first slice, and all of them. Slices of an inflater stay valid. */
