@@ -151,7 +151,10 @@ class Measurement {
       if (name.value !== 'first' && name.value !== 'last') continue
       if (value.kind === Kind.INT) return Math.max(1, Number(value.value))
       if (value.kind !== Kind.VARIABLE) continue
-      const given = this.#variables[value.name.value] ?? this.#defaults.get(value.name.value)
+      const { value: variable } = value.name
+      // Null that was given is null, whatever the default (GraphQL 6.1.2).
+      const isGiven = Object.hasOwn(this.#variables, variable)
+      const given = isGiven ? this.#variables[variable] : this.#defaults.get(variable)
       if (typeof given === 'number') return Math.max(1, given)
     }
     return PAGE_DEFAULT

@@ -64,6 +64,15 @@ const ATTACKS: readonly (readonly [what: string, body: () => unknown, status: nu
     400,
   ],
   [
+    'pages in pages, by a variable that takes its small default back',
+    () => ({
+      query:
+        'query ($n: Int = 1) { studies(first: $n) { nodes { instances(first: $n) { nodes { deliveries(first: $n) { nodes { id } } } } } } }',
+      variables: { n: null },
+    }),
+    400,
+  ],
+  [
     'pages beside pages',
     () => ({
       query: `{ ${repeat(3, (i) => `s${i}: studies(first: 200) { nodes { deliveries(first: 100) { nodes { id } } } }`)} }`,
