@@ -11,7 +11,8 @@ export function requireReader({ ledger, callerAt }: HttpAccessDeps, readers: Rea
   return requireGrant<HttpCaller>(
     {
       grantOf: async (token, peer) =>
-        (token === undefined ? undefined : await ledger.tokenGrant(token)) ?? callerAt?.(peer),
+        (token === undefined ? undefined : await ledger.tokenGrant(token)) ??
+        (peer === undefined ? undefined : callerAt?.(peer)),
       allows: ({ roles }) => holds(roles, 'INTEGRATOR') || holds(roles, 'PHI_READER'),
     },
     readers,

@@ -5,8 +5,12 @@ import { refuse } from './refusal.ts'
 
 /** Who is known, and what they may do. */
 export interface AccessPolicy<Grant> {
-  /** Undefined for a token, or a caller without one, that nobody knows. */
-  grantOf(token: Secret | undefined, peer: string): Promise<Grant | undefined> | Grant | undefined
+  /**
+   * Undefined for a token, or a caller without one, that nobody knows.
+   *
+   * @param peer its address; undefined where a page of another site asks, whose reader's address stands for nobody
+   */
+  grantOf(token: Secret | undefined, peer: string | undefined): Promise<Grant | undefined> | Grant | undefined
   allows(grant: Grant): boolean
 }
 
@@ -22,10 +26,20 @@ export function requireGrant<Grant>(
   answer: (reply: FastifyReply, status: 401 | 403) => FastifyReply = refuse,
 ) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    const grant = await policy.grantOf(readToken(request.headers.authorization), request.ip)
+    const peer = isOfAnotherSite(request) ? undefined : request.ip
+    const grant = await policy.grantOf(readToken(request.headers.authorization), peer)
     if (grant === undefined) return answer(reply.header('www-authenticate', 'Bearer realm="kurir"'), 401)
     if (!policy.allows(grant)) return answer(reply, 403)
     granted.set(request, grant)
     return undefined
   }
+}
+
+/**
+ * Whether a browser asks on behalf of a page that is not ours (RFC 6454 7): a form can be sent anywhere, from wherever whoever
+ * reads that page happens to be. `null` is such a page too. Programs send no Origin.
+ */
+function isOfAnotherSite({ headers: { origin, host } }: FastifyRequest): boolean {
+  if (origin === undefined) return false
+  return !URL.canParse(origin) || new URL(origin).host !== host?.toLowerCase()
 }

@@ -34,7 +34,7 @@ export function requireHttpRole({ ledger, callerAt }: HttpAccessDeps, role: Role
     {
       grantOf: async (token, peer) => {
         const grant = token === undefined ? undefined : await ledger.tokenGrant(token)
-        return grant ?? callerAt?.(peer)
+        return grant ?? (peer === undefined ? undefined : callerAt?.(peer))
       },
       allows: (caller) => holds(caller.roles, role),
     },

@@ -230,6 +230,16 @@ describe('an upload', () => {
     expect(await door.digests()).toEqual([])
   })
 
+  test('from an address that needs no token is none of a page of another site, which only uses its browser', async () => {
+    const door = await open({ callerAt: (peer) => ({ name: peer, roles: ['INGEST'] }) })
+    const from = (origin: string, token = '') =>
+      door.post(form(ct(1).file), { origin, authorization: token }).then(({ status }) => status)
+    const own = `http://127.0.0.1:${door.port}`
+    expect([await from('http://elsewhere.example'), await from('null'), await from(`${own}0`)]).toEqual([401, 401, 401])
+    expect(await door.digests()).toEqual([])
+    expect([await from(own), await from('http://elsewhere.example', 'Bearer INGEST')]).toEqual([200, 200])
+  })
+
   test('that breaks off keeps what had come whole, and says so', async () => {
     const door = await open({ aside: { files: 0 } })
     const head = (n: number): string =>
