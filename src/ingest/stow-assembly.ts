@@ -21,6 +21,7 @@ const MOST_WAITING = 4 * MODEL_BYTES
 
 interface Waiting {
   readonly model: ModelItem
+  /** As `nameOf` writes them. */
   readonly missing: Set<string>
   /** Of the metadata part. */
   readonly transferSyntax: string | undefined
@@ -57,7 +58,7 @@ export class StowAssembly {
     const { models, bytes } = type === 'xml' ? await readXml(body, turns) : await readJson(body, turns)
     const held = this.#waiting.reduce((sum, one) => sum + one.bytes, 0)
     for (const model of models) {
-      const missing = new Set([...bulkNames(model)].filter((name) => !this.#bulks.has(nameOf(name))))
+      const missing = new Set([...bulkNames(model)].map(nameOf).filter((name) => !this.#bulks.has(name)))
       const instance = { model, missing, transferSyntax, bytes: bytes / models.length }
       if (this.#isReady(instance)) await this.#store(instance)
       else if (held + bytes > MOST_WAITING)
@@ -80,7 +81,7 @@ export class StowAssembly {
       if (!NO_ROOM.has(error.code)) throw error
     }
     for (const instance of [...this.#waiting]) {
-      for (const missing of instance.missing) if (nameOf(missing) === name) instance.missing.delete(missing)
+      instance.missing.delete(name)
       if (this.#isReady(instance)) await this.#storeWaiting(instance)
     }
   }

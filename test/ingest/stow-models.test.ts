@@ -272,6 +272,19 @@ describe('what cannot become an instance', () => {
     expect(await readdir(path.join(door.folder, 'other'))).toEqual([])
   })
 
+  test('metadata that names more bulk data than comes costs no more for each part of it', async () => {
+    const door = await open()
+    const items = Array.from({ length: 30_000 }, (_, n) => ({ '00420011': { vr: 'OB', BulkDataURI: `n${n}` } }))
+    const model = jsonModel('1.5', { '00081140': { vr: 'SQ', Value: items } })
+    const parts = Array.from({ length: 400 }, (_, n) => bulkPart(`n${n}`, Buffer.from('ab')))
+    const body = related([jsonPart([model]), ...parts])
+    const before = process.threadCpuUsage()
+    const response = await door.post('/studies', body, relatedType('application/dicom+json'))
+    const { user } = process.threadCpuUsage(before)
+    expect(await failureReasons(response)).toEqual({ status: 409, failed: [0xc000], nameless: [] })
+    expect(user / 1_000).toBeLessThan(4_000)
+  })
+
   describe('a picture in frames, one of which', () => {
     const JPEG = 'image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.70'
     const frame = (text: string, headers: Readonly<Record<string, string>> = {}): MadePart => ({
