@@ -113,8 +113,11 @@ class Feeding {
 
 function drained(inflater: Transform): Promise<void> {
   return new Promise((resolve) => {
+    const done = (): void => {
+      inflater.off('drain', done).off('close', done)
+      resolve()
+    }
     if (inflater.destroyed) resolve()
-    inflater.once('drain', resolve)
-    inflater.once('close', resolve)
+    else inflater.on('drain', done).on('close', done)
   })
 }

@@ -1,4 +1,6 @@
-import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
+import { randomBytes } from 'node:crypto'
+import { EventEmitter } from 'node:events'
+import { deflateRawSync, deflateSync, Gunzip, gzipSync } from 'node:zlib'
 import { expect, test } from '@jest/globals'
 import { KurirError } from '../../src/base/failure.ts'
 import {
@@ -46,6 +48,24 @@ test('a bomb ends at its limits', async () => {
   const bomb = gzipSync(Buffer.alloc(2_000_000))
   expect(await decode(bomb, 'gzip', { bytes: 1_000_000, ratio: 10_000, freely: 0 }, 1_000)).toBe('too-large')
   expect(await decode(bomb, 'gzip', { bytes: 1e9, ratio: 100, freely: 1_000_000 }, 100_000)).toBe('too-large')
+})
+
+test('the pieces of a long body that is decompressed more slowly than it comes leave nobody waiting behind them', async () => {
+  const packed = gzipSync(randomBytes(4 * 2 ** 20))
+  const { emit } = EventEmitter.prototype
+  const waiting: number[] = []
+  EventEmitter.prototype.emit = function (event, ...rest) {
+    if (event === 'close' && this instanceof Gunzip) waiting.push(this.listenerCount('close'))
+    return emit.call(this, event, ...rest)
+  }
+  try {
+    await decode(packed, 'gzip', INFLATION_LIMITS, 65_536)
+    await new Promise((resolve) => setImmediate(resolve))
+  } finally {
+    EventEmitter.prototype.emit = emit
+  }
+  expect(waiting).not.toEqual([])
+  expect(Math.max(...waiting)).toBeLessThan(4)
 })
 
 test('what the source throws comes through, and a reader who breaks off leaves the source readable', async () => {
