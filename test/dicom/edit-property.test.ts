@@ -118,6 +118,42 @@ test('an edit of a damaged data set is put in or refused, and nothing else', asy
   )
 })
 
+test('what becomes of a damaged data set does not depend on how it is sliced', async () => {
+  const said = (stream: AsyncIterable<Uint8Array> | undefined) =>
+    gather(stream ?? slicesOf(Buffer.of())).then(
+      (bytes) => bytes.toString('hex'),
+      (error: unknown) => (error instanceof KurirError ? error.message : error),
+    )
+  await fc.assert(
+    fc.asyncProperty(
+      edited,
+      fc.constantFrom(...PLAIN),
+      fc.nat(),
+      fc.constantFrom(
+        Buffer.of(0xff),
+        Buffer.alloc(12),
+        Buffer.alloc(20),
+        Buffer.from('feff0de000000000', 'hex'),
+        Buffer.from('feffdde000000000', 'hex'),
+        Buffer.from('feff00e0ffffffff', 'hex'),
+      ),
+      async ([elements, edits, slices], syntax, at, rubbish) => {
+        const whole = encode(elements, syntax)
+        const cut = at % (whole.length + 1)
+        const bytes = Buffer.concat([whole.subarray(0, cut), rubbish, whole.subarray(cut)])
+        const to = syntax.explicitVr ? IMPLICIT_VR_LITTLE_ENDIAN : EXPLICIT_VR_LITTLE_ENDIAN
+        const inSlices = (...sizes: readonly number[]) =>
+          Promise.all([
+            said(editDataSet(slicesOf(bytes, ...sizes), syntax, edits)),
+            said(reencodeDataSet(slicesOf(bytes, ...sizes), syntax, to)),
+          ])
+        expect(await inSlices(...slices)).toEqual(await inSlices(bytes.length))
+      },
+    ),
+    { numRuns: 500 },
+  )
+})
+
 function withoutLengths(element: MadeElement): MadeElement {
   if (element.kind !== 'sequence') return element
   const items = element.items.map((item) => ({ hasLength: false, elements: item.elements.map(withoutLengths) }))
