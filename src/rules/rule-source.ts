@@ -3,6 +3,7 @@ import type { RuleProblem } from './rule-problem.ts'
 import {
   locate,
   offsetOfError,
+  Pairs,
   type Position,
   type RulePath,
   type RuleValue,
@@ -120,7 +121,8 @@ function readText(file: string, text: string): { source?: RuleSource; problems: 
   if (root === null || value === undefined || value === '') {
     return { problems: [{ file, line: 1, column: 1, message: 'The file is empty; it begins with "version: 1".' }] }
   }
-  return { source: { file, value, position: (path, key) => locate(root, path, key === true, at) }, problems }
+  const pairs = new Pairs()
+  return { source: { file, value, position: (path, key) => locate(root, path, key === true, at, pairs) }, problems }
 }
 
 /** One slip of the pen upsets the parser several times: the cause alone. */

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, type Node, visit, type YAMLError } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, visit, type YAMLError, type YAMLMap } from 'yaml'
 import type { RuleProblem } from './rule-problem.ts'
 
 /** What a rule file holds once it is read: all scalars are text (RULES.md 1.5), objects have no prototype. */
@@ -95,14 +95,31 @@ export class Unfolding {
   }
 }
 
+/** The pairs of maps by their keys. Each map is looked through once: a long one is asked for every key that it has. */
+export class Pairs {
+  readonly #known = new WeakMap<YAMLMap, ReadonlyMap<unknown, Pair>>()
+
+  find(map: YAMLMap, key: string | number): Pair | undefined {
+    const known = this.#known.get(map) ?? new Map(map.items.map((pair) => [isScalar(pair.key) && pair.key.value, pair]))
+    this.#known.set(map, known)
+    return known.get(key)
+  }
+}
+
 /** Where the value, or the key, at `path` stands: the nearest place on the way that exists. */
-export function locate(root: Node, path: RulePath, key: boolean, at: (offset: number) => Position): Position {
+export function locate(
+  root: Node,
+  path: RulePath,
+  key: boolean,
+  at: (offset: number) => Position,
+  pairs: Pairs,
+): Position {
   let node: unknown = root
   let found = root
   for (const [index, step] of path.entries()) {
     if (isSeq(node)) node = node.items[Number(step)]
     else if (isMap(node)) {
-      const pair = node.items.find((item) => isScalar(item.key) && item.key.value === step)
+      const pair = pairs.find(node, step)
       const isLast = index === path.length - 1
       // An empty value stands nowhere a person would look: its key does.
       const empty = isScalar(pair?.value) && (pair.value.source ?? '') === '' && pair.value.type === 'PLAIN'
