@@ -17,8 +17,11 @@ export interface StowReport {
    * cannot be read, may still show that it had some.
    */
   readonly lists: boolean
+  /** Whether it is a page for people, as of a login or a proxy's error: then no store has answered, whatever the status. */
+  readonly isWebPage: boolean
 }
 
+const WEB_PAGE = /^\uFEFF?\s*<(?:!doctype )?html\b/i
 const REFERENCED_SOP_SEQUENCE = '00081199'
 const FAILED_SOP_SEQUENCE = '00081198'
 const LISTS = [REFERENCED_SOP_SEQUENCE, FAILED_SOP_SEQUENCE]
@@ -42,7 +45,7 @@ export function readStowReport({ body }: Pick<HttpAnswer, 'body'>): StowReport {
     if (typeof uid === 'string') said.set(uid, { kind: 'failed', reason: isFailure(reason) ? reason : undefined })
   }
   const lists = LISTS.some((tag) => memberOf(root, tag) !== undefined || (root === undefined && body.includes(tag)))
-  return { said, lists }
+  return { said, lists, isWebPage: WEB_PAGE.test(body.subarray(0, 64).toString('utf8')) }
 }
 
 /** Success and warnings (PS3.7 Annex C) are no reasons of a failure, whatever stands there. */

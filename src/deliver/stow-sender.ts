@@ -175,7 +175,7 @@ const NOT_SENT: Verdict = {
 }
 
 function judgeAnswer(request: StowRequest, answer: HttpAnswer): (part: StowPart, othersTaken: boolean) => Verdict {
-  const { said, lists } = readStowReport(answer)
+  const { said, lists, isWebPage } = readStowReport(answer)
   const rest = restAsked(answer)
   const alone = request.parts.filter(({ fault }) => fault === undefined).length === 1
   return ({ delivery, maybeTaken, state }, othersTaken) => {
@@ -183,7 +183,7 @@ function judgeAnswer(request: StowRequest, answer: HttpAnswer): (part: StowPart,
     if (state === 'unsent' && answer.status < 300) return { ...NOT_SENT, scope: 'association' }
     // Nor of those before, unless it names them.
     const names = lists || !request.isWhole
-    const context = { alone, lists: names, rest, othersTaken, maybeTaken, attempts: delivery.attempts }
+    const context = { alone, lists: names, isWebPage, rest, othersTaken, maybeTaken, attempts: delivery.attempts }
     return judgeStowAnswer(answer.status, said.get(delivery.outgoingUid), context)
   }
 }

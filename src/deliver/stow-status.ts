@@ -8,6 +8,8 @@ export interface StowContext extends StatusContext {
   readonly alone: boolean
   /** Whether the body lists what became of the instances; then silence on one is no success. */
   readonly lists: boolean
+  /** Whether a page for people came in a store's stead. */
+  readonly isWebPage: boolean
   /** What Retry-After asked for. */
   readonly rest: Milliseconds | undefined
 }
@@ -48,6 +50,7 @@ const conflict: Row = (context) =>
 const taken: Row = (context) => (context.lists ? again('not-confirmed') : delivered(null)(context))
 
 const SERVER_ERROR = resting('server-error')
+const NO_SERVICE = resting('no-such-service')
 
 // PS3.18 table 10.5.3-1 and RFC 9110, for an instance of which the body says nothing.
 const BY_STATUS: ReadonlyMap<number, Row> = new Map<number, Row>([
@@ -58,9 +61,9 @@ const BY_STATUS: ReadonlyMap<number, Row> = new Map<number, Row>([
   [400, believedAlone('bad-request')],
   [401, resting('not-authorized')],
   [403, resting('not-authorized')],
-  [404, resting('no-such-service')],
-  [405, resting('no-such-service')],
-  [406, resting('no-such-service')],
+  [404, NO_SERVICE],
+  [405, NO_SERVICE],
+  [406, NO_SERVICE],
   [408, resting('timeout')],
   [409, conflict],
   [413, believedAlone('too-large')],
@@ -93,5 +96,6 @@ export function judgeStowAnswer(status: number, said: SaidOfInstance | undefined
     if (said.reason !== undefined) return judgeStoreStatus(said.reason, context)
     return { ...conflict({ ...context, alone: true }), status: String(status) }
   }
-  return { ...rowOf(status)(context), status: String(status) }
+  const row = status < 300 && context.isWebPage ? NO_SERVICE : rowOf(status)
+  return { ...row(context), status: String(status) }
 }

@@ -326,12 +326,25 @@ test('an answer that is no DICOM JSON, or far too long, is judged by its status 
   server.answer = (request) =>
     server.seen.length === 1
       ? { status: 200, body: 'x'.repeat(2_000_000) }
-      : { status: 200, body: server.seen.length === 2 ? '<html>fine</html>' : `[${JSON.stringify(takesAll(request))}]` }
+      : { status: 200, body: server.seen.length === 2 ? '<p>fine</p>' : `[${JSON.stringify(takesAll(request))}]` }
   const owed = await oweAll(harness, many(1))
   await harness.start()
   await harness.until(1)
   expect(await harness.tries(owed[0])).toEqual(['AMBIGUOUS answer-too-large', 'DELIVERED 200'])
 })
+
+test.each(['<html><form>Sign in</form></html>', '\n<!DOCTYPE HTML>\n<title>Sign in</title>'])(
+  'a web page in an answer of Success is not the word of a store: the destination rests, and nothing is counted',
+  async (body) => {
+    const { server, harness } = await delivering()
+    server.answer = (request) => (server.seen.length === 1 ? { status: 200, body } : takesAll(request))
+    const owed = await oweAll(harness, many(1))
+    await harness.start()
+    await harness.until(1)
+    expect(server.seen).toHaveLength(2)
+    expect(await harness.tries(owed[0])).toEqual(['DELIVERED 200'])
+  },
+)
 
 const xmlItem = (uid: string, reason = ''): string =>
   `<Item number="1"><DicomAttribute tag="00081155" vr="UI"><Value number="1">${uid}</Value></DicomAttribute>${
