@@ -25,8 +25,12 @@ export interface HttpAccessDeps {
   readonly callerAt?: (peer: string) => HttpCaller | undefined
 }
 
-/** An IPv4 caller of a port that listens on both has its own address, not the one that carries it. */
-export const peerOf = (request: Pick<HttpRequest, 'ip'>): string => request.ip.replace(/^::ffff:(?=\d+\.)/, '')
+/**
+ * An IPv4 caller of a port that listens on both has its own address, not the one that carries it. Undefined for one that has
+ * gone meanwhile.
+ */
+export const peerOf = ({ ip }: { readonly ip: string | undefined }): string | undefined =>
+  ip?.replace(/^::ffff:(?=\d+\.)/, '')
 
 /** A hook for `onRequest`: 401 for a caller who is not known, 403 for one without the role. A wrong token is no token. */
 export function requireHttpRole({ ledger, callerAt }: HttpAccessDeps, role: Role, callers: HttpCallers) {

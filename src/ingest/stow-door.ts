@@ -104,12 +104,19 @@ async function store(
   }
   const limits = { ...BODY_LIMITS, ...deps.limits }
   if (Number(headers['content-length'] ?? 0) > limits.bytes) return refuse(reply, 413)
-  const slot = slots.take(request.ip)
+  const peer = peerOf(request)
+  // Nobody would hear what became of it.
+  if (peer === undefined) return refuse(reply, 400)
+  const slot = slots.take(peer)
   if (typeof slot === 'string') {
     return refuse(reply.header('retry-after', RETRY_AFTER.uploads), slot === 'all' ? 503 : 429)
   }
   try {
-    const intake = new StowIntake({ ...deps, correlation: request.id, arrival: arrivalFor(deps, request, addressed) })
+    const intake = new StowIntake({
+      ...deps,
+      correlation: request.id,
+      arrival: arrivalFor(deps, request, peer, addressed),
+    })
     const result = await intake.run(asked, readBody(request.raw, deps.clock, limits))
     account(deps, request, result.outcomes)
     if (result.broken !== undefined) deps.log.warn('stow-broken', { correlation: request.id, code: result.broken })
@@ -138,8 +145,7 @@ async function relayed(
   return awaitRelay(relay, result, wait, gone.signal)
 }
 
-function arrivalFor({ clock, onChangedAt }: StowDoorDeps, request: Stored, { study, pair }: Addressed) {
-  const peer = peerOf(request)
+function arrivalFor({ clock, onChangedAt }: StowDoorDeps, request: Stored, peer: string, { study, pair }: Addressed) {
   const who = { callingAe: pair?.callingAe ?? null, calledAe: pair?.calledAe ?? null, peer }
   const onChanged = onChangedAt?.(peer) ?? 'keep'
   return (announced: Announced): Arrival => ({

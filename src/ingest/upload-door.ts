@@ -68,12 +68,15 @@ async function receive(
   if (encoding === undefined) return refuse(reply.header('accept-encoding', 'gzip, deflate'), 415)
   const limits = { ...BODY_LIMITS, ...deps.limits }
   if (Number(headers['content-length'] ?? 0) > limits.bytes) return refuse(reply, 413)
-  const slot = slots.take(request.ip)
+  const peer = peerOf(request)
+  // Nobody would hear what became of it.
+  if (peer === undefined) return refuse(reply, 400)
+  const slot = slots.take(peer)
   if (typeof slot === 'string') return refuse(reply.header('retry-after', RETRY_AFTER), slot === 'all' ? 503 : 429)
   try {
     const body = decodeBody(readBody(request.raw, deps.clock, limits), encoding)
     const correct = (): Corrections | undefined => upload.corrections.of(by)
-    const intake = new UploadIntake({ spool: deps.spool, arrival: arrivalFor(deps, request, correct) })
+    const intake = new UploadIntake({ spool: deps.spool, arrival: arrivalFor(deps, request, peer, correct) })
     await using upload = new Upload(intake, archiveDeps(deps), { ...ASIDE_LIMITS, ...deps.aside })
     const broken = await upload.run(body, form.boundary)
     await body.return()
@@ -95,9 +98,9 @@ function archiveDeps({ spool, folder, newId, archive }: UploadDoorDeps): Archive
 function arrivalFor(
   { clock, onChangedAt }: UploadDoorDeps,
   request: HttpRequest,
+  peer: string,
   correct: () => Corrections | undefined,
 ): (announced: Announced) => Arrival {
-  const peer = peerOf(request)
   const onChanged = onChangedAt?.(peer) ?? 'keep'
   const from = { callingAe: null, calledAe: null, peer, associationId: request.id }
   return (announced) => {

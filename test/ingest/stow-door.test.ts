@@ -1,4 +1,5 @@
-import { connect } from 'node:net'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { connect, type Socket } from 'node:net'
 import { deflateSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { ms } from '../../src/base/clock.ts'
@@ -322,6 +323,20 @@ describe('what a store comes to', () => {
     ])
     expect(first.toString()).toMatch(/^HTTP\/1\.1 408 /)
   })
+})
+
+test('a caller that has gone before anybody looked at it stores nothing, and is no fault of ours', async () => {
+  const door = await open()
+  const goesAway = (message: unknown): void => {
+    unsubscribe('http.server.request.start', goesAway)
+    const { socket } = message as { readonly socket: Socket }
+    socket.destroy()
+  }
+  subscribe('http.server.request.start', goesAway)
+  await expect(door.post('/studies', files(ct(1)), relatedType())).rejects.toThrow()
+  expect((await door.post('/studies', files(ct(2)), relatedType())).status).toBe(200)
+  expect(door.log.text()).not.toContain('http-request-failed')
+  expect(await door.dataSets()).toEqual([ct(2).dataSet])
 })
 
 test('a part of many pieces is stored byte by byte as it was, wherever the pieces are cut', async () => {
