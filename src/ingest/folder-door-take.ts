@@ -17,7 +17,7 @@ const SLICE = 256 * 1024
 /**
  * Reads a file into the reception, and has it kept only when the file is still the one that was found.
  *
- * @throws KurirError as the spool's sink: nothing was kept then
+ * @throws KurirError as the spool's sink, Node's error where no more files may be opened: nothing was kept then
  */
 export async function takeFile(file: FoundFile, top: string, reception: Part10Reception): Promise<ReadOutcome> {
   let handle: FileHandle
@@ -26,6 +26,8 @@ export async function takeFile(file: FoundFile, top: string, reception: Part10Re
     // A pipe put in its place would have the open wait for a writer.
     handle = await open(fsPath(file.path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (error) {
+    // Our own shortage says nothing of the file: everything waits.
+    if (hasErrno(error, 'EMFILE', 'ENFILE', 'ENOMEM')) throw error
     return { kind: hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO') ? 'gone' : 'unreadable' }
   }
   try {
