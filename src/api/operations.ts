@@ -83,7 +83,7 @@ export function retrieveOperation(level: RetrieveLevel, within: readonly string[
     params: uidParameters(...within),
     querystring: ACCEPT_QUERY,
     response: {
-      ...refusals(400, 401, 403, 404, 406),
+      ...refusals(400, 401, 403, 404, 406, 413),
       200: answer('All of it.', RETRIEVED),
       206: answer('What of it can be given in a transfer syntax that was asked for.', RETRIEVED),
     },
@@ -140,7 +140,7 @@ export const DOWNLOAD = {
   description: `From the spool: one instance is a Part 10 file, several are a ZIP archive. ${READER}`,
   params: uidParameters('uid'),
   response: {
-    ...refusals(400, 401, 403, 404),
+    ...refusals(400, 401, 403, 404, 413),
     200: answer('An attachment.', { 'application/dicom': BYTES, 'application/zip': BYTES }),
   },
 } as const satisfies Operation

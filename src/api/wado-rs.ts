@@ -112,6 +112,8 @@ export async function sendZip(
   name: string,
 ): Promise<HttpReply> {
   const stream = await zipOf(deps.spool, instances)
+  if (stream === 'too-many')
+    return refuse(reply, 413, 'One archive does not hold so many instances. Ask for each series.')
   return reply.type('application/zip').header('content-disposition', `attachment; filename="${name}"`).send(stream)
 }
 

@@ -6,16 +6,19 @@ import type { Spool } from '../spool/spool.ts'
 import { headOf, part10Slices } from './part10-slices.ts'
 
 /** An archive has a list of all its entries: beyond this many it is no download any more. */
-export const MOST_ENTRIES = 100_000
+const MOST_ENTRIES = 100_000
 
 /**
  * A ZIP archive of instances as they are stored, written while it is read: images of one study shrink little, and their
  * compression would cost what routing needs. Nothing is open before its turn, and nothing stays open when the reader leaves.
+ *
+ * @returns `too-many` for more instances than one archive lists: one without the others would look whole
  */
 export async function zipOf(
   spool: Pick<Spool, 'read'>,
   instances: AsyncIterable<SpooledInstance>,
-): Promise<NodeJS.ReadableStream> {
+  most = MOST_ENTRIES,
+): Promise<NodeJS.ReadableStream | 'too-many'> {
   const zip = new ZipFile()
   let current: Readable | undefined
   let count = 0
@@ -25,7 +28,7 @@ export async function zipOf(
     const head = headOf(instance, syntax)
     if (head === undefined) continue
     count += 1
-    if (count > MOST_ENTRIES) break
+    if (count > most) return 'too-many'
     const options = { size: head.length + instance.blob.length, compress: false, mode: 0o100640 }
     zip.addReadStreamLazy(nameOf(instance), options, (give) => {
       current = Readable.from(part10Slices(spool, instance, syntax), { objectMode: false })

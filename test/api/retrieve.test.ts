@@ -6,6 +6,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
+import { spooledInstances } from '../../src/api/spool-walk.ts'
+import { zipOf } from '../../src/api/zip.ts'
 import { reencodeDataSet } from '../../src/dicom/reencode.ts'
 import { transferSyntaxOf } from '../../src/dicom/transfer-syntax.ts'
 import { ctInstance, type MadeInstance, part10 } from '../support/data-set.ts'
@@ -272,6 +274,14 @@ describe('a download', () => {
     }
     expect((await api.get('/api/dicom/download/1.2.3')).status).toBe(404)
     expect((await api.get('/api/dicom/download/..%2f..')).status).toBe(400)
+  })
+
+  test('of more than one archive can list is refused, not cut short', async () => {
+    const { shelf, keep } = await open()
+    for (const n of [1, 2, 3]) await keep(ct(n).file)
+    const all = () => spooledInstances(shelf.ledger.views, { studyInstanceUid: study })
+    expect(await zipOf(shelf.spool, all(), 2)).toBe('too-many')
+    expect(await zipOf(shelf.spool, all(), 3)).not.toBe('too-many')
   })
 
   test('grows no memory with what is downloaded', async () => {
