@@ -50,6 +50,8 @@ const LEASE = ms(60_000)
 const LONGEST_WAIT = 60_000
 /** Work that comes within this needs no look at what falls due later; and what is due but cannot be claimed does not spin. */
 const SHORTEST_WAIT = ms(50)
+/** How long a stop tries to write settlements; what is not written is sent again. */
+const LONGEST_DRAIN = ms(5_000)
 
 /** The queue over one ledger. `start` takes back what a dead process had claimed. */
 export class LedgerQueue implements Queue, Service {
@@ -122,10 +124,12 @@ export class LedgerQueue implements Queue, Service {
     if (wait > 0) await waiting.next(ms(Math.min(LONGEST_WAIT, wait)), signal)
   }
 
-  /** Writes what is gathered, within the caller's time limit. */
+  /** Writes what is gathered, but waits for no ledger that cannot. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopRescuing()
+    const limit = this.#deps.clock.after(LONGEST_DRAIN, () => this.#settling.close())
     await this.#settling.drain()
+    limit.cancel()
     this.#settling.close()
     this.#claims.close()
   }

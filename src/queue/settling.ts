@@ -38,7 +38,7 @@ export class Settling implements Settlements {
   #writing: Promise<void> | undefined
   #inWrite = 0
   #timer: Timer | undefined
-  #closed = false
+  readonly #closing = new AbortController()
 
   constructor(deps: SettlingDeps) {
     this.#deps = deps
@@ -55,12 +55,12 @@ export class Settling implements Settlements {
   }
 
   async drain(): Promise<void> {
-    while (this.unwritten > 0 && !this.#closed) await this.#write()
+    while (this.unwritten > 0 && !this.#closing.signal.aborted) await this.#write()
   }
 
-  /** Tries no longer; what is unwritten is sent again after its lease, which repeats a step and not an effect. */
+  /** Tries no longer, and waits for no further try; what is unwritten is sent again after its lease, which repeats a step and not an effect. */
   close(): void {
-    this.#closed = true
+    this.#closing.abort()
     this.#timer?.cancel()
   }
 
@@ -83,7 +83,7 @@ export class Settling implements Settlements {
   }
 
   async #writeBatch(batch: readonly Settlement[]): Promise<void> {
-    for (let failures = 1; !this.#closed; failures += 1) {
+    for (let failures = 1; !this.#closing.signal.aborted; failures += 1) {
       try {
         const outcomes = await this.#deps.ledger.settle(batch)
         batch.forEach((settlement, index) => {
@@ -94,8 +94,13 @@ export class Settling implements Settlements {
         const code = error instanceof KurirError ? error.code : 'internal'
         this.#deps.log.error('settlements-not-written', { count: batch.length, code })
         if (code === 'ledger-closed') this.close()
-        else await this.#deps.clock.sleep(backoff(RETRY, failures, this.#deps.random()))
+        else await this.#rest(failures)
       }
     }
+  }
+
+  async #rest(failures: number): Promise<void> {
+    const wait = backoff(RETRY, failures, this.#deps.random())
+    await this.#deps.clock.sleep(wait, this.#closing.signal).catch(() => {})
   }
 }

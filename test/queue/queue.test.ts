@@ -1,12 +1,13 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { ms } from '../../src/base/clock.ts'
+import { KurirError } from '../../src/base/failure.ts'
 import { silentLog } from '../../src/base/log.ts'
 import type { ClaimedDelivery, Settlement } from '../../src/ledger/ledger.ts'
 import { LedgerQueue } from '../../src/queue/queue.ts'
 import { ctInstance } from '../support/data-set.ts'
 import { openDelivery } from '../support/delivery-harness.ts'
 import { temporaryDir } from '../support/processes.ts'
-import { openShelf } from '../support/spool-on-disk.ts'
+import { openShelf, type Shelf } from '../support/spool-on-disk.ts'
 import { TestClock } from '../support/test-clock.ts'
 
 const closing: AsyncDisposable[] = []
@@ -37,7 +38,7 @@ async function owing(count: number) {
   for (let n = 1; n <= count; n += 1) await harness.owe(ctInstance({ sizeBytes: 1_024, instanceNumber: n }).file)
   const queueOf = (claimant: string) =>
     use(new LedgerQueue({ ledger: shelf.ledger, clock, log: silentLog, random: () => 0.5, claimant }))
-  return { clock, harness, queueOf }
+  return { clock, harness, shelf, queueOf }
 }
 
 test('a claim is renewed while it is in work, and nobody else gets it', async () => {
@@ -102,6 +103,26 @@ test('a settlement of a delivery that somebody else has by now changes nothing',
   if (theirs !== undefined) fast.settlements.add(settledAs(theirs, clock))
   await fast.settlements.drain()
   expect((await harness.delivery(mine.id)).state).toBe('DELIVERED')
+})
+
+test('a ledger that can write no settlements holds up no stop for long', async () => {
+  const { clock, harness, shelf } = await owing(1)
+  const full = async (): Promise<never> => {
+    throw new KurirError('disk-full', 'transient', 'no room on the disk')
+  }
+  const ledger: Shelf['ledger'] = Object.create(shelf.ledger, { settle: { value: full } })
+  const queue = new LedgerQueue({ ledger, clock, log: silentLog, random: () => 0.5, claimant: 'one' })
+  const [mine] = await queue.claim('archive', 1)
+  if (mine === undefined) throw new Error('nothing to claim')
+  queue.settlements.add(settledAs(mine, clock))
+  let isOver = false
+  const stopped = queue[Symbol.asyncDispose]().then(() => {
+    isOver = true
+  })
+  for (let second = 0; second < 60 && !isOver; second += 1) await clock.advance(1_000)
+  expect(isOver).toBe(true)
+  await stopped
+  expect((await harness.delivery(mine.id)).state).toBe('SENDING')
 })
 
 test('work that comes while nobody looks is not slept through, and a stop ends the wait', async () => {
