@@ -72,6 +72,8 @@ export interface App extends AsyncDisposable {
   start(): Promise<OpenPorts>
   /** Reads the rules again, as SIGHUP asks. */
   reload(): void
+  /** Resolves when only another process can go on: a thread of the ledger has died, and what is taken could not be sent. */
+  readonly broken: Promise<void>
 }
 
 /** A body may take hours as long as it keeps coming, and an answer may be waited for. */
@@ -97,7 +99,12 @@ export async function createApp({ settings, environment, log, clock = systemCloc
   unwinding.use(lockDirectory(dataDir))
 
   // The record, the shelves.
-  const ledger = unwinding.use(await openSqliteLedger({ file: inData(LEDGER_FILE), node: NODE, clock }))
+  const broken = Promise.withResolvers<void>()
+  const onDeath = (): void => {
+    log.error('ledger-thread-died', { code: 'internal' })
+    broken.resolve()
+  }
+  const ledger = unwinding.use(await openSqliteLedger({ file: inData(LEDGER_FILE), node: NODE, clock, onDeath }))
   const rules = unwinding.use(await RulesInForce.open({ folder: settings.rulesDir, environment, ledger, clock, log }))
   const ruleset = () => rules.current.ruleset
   const kept = (digest: string) => rules.kept(digest)
@@ -280,6 +287,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     reload: () => {
       rules.reload({ name: 'signal' }).catch(() => log.error('rules-reload-failed'))
     },
+    broken: broken.promise,
     async [Symbol.asyncDispose]() {
       health.doorsOpen = false
       await rm(inData('ready.json'), { force: true })

@@ -4,7 +4,7 @@ import { readSettings } from '../settings/settings.ts'
 import type { Command } from './command.ts'
 import { optionsAlone } from './options.ts'
 
-/** Runs Kurir until it is told to stop; exit code 0 after an orderly stop. */
+/** Runs Kurir until it is told to stop; exit code 0 after an orderly stop, 1 where it could not go on. */
 export const serveCommand: Command = {
   name: 'serve',
   usage: '',
@@ -16,9 +16,9 @@ export const serveCommand: Command = {
     await using app = await createApp({ settings, environment: context.environment, log })
     context.onReload(() => app.reload())
     if (!context.signal.aborted) await app.start()
-    if (!context.signal.aborted) await stopped(context.signal)
+    if (!context.signal.aborted) await Promise.race([stopped(context.signal), app.broken])
     log.info('stopping')
-    return 0
+    return context.signal.aborted ? 0 : 1
   },
 }
 

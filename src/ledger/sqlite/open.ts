@@ -32,6 +32,8 @@ export interface SqliteLedgerOptions {
   readonly walLimitBytes?: number
   /** Another folder of migrations, for tests. */
   readonly migrations?: string
+  /** Told when a thread has died, each at most once: verbs are refused from then on, and only another process can go on. */
+  readonly onDeath?: () => void
 }
 
 const MEGABYTE = 1024 * 1024
@@ -97,6 +99,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Le
     receive: (answer) => checkpointer.answered(answer),
   })
   writer.worker.once('error', (error) => opening.reject(error))
+  for (const { worker } of [writer, reader, checkpointer]) worker.once('error', () => options.onDeath?.())
   try {
     await opening.promise
     syncDirectory(dirname(options.file))
