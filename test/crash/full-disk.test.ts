@@ -115,6 +115,31 @@ testOnVolume(
   },
 )
 
+testOnVolume('a stop on a full disk ends in time, and what was taken is delivered by the next start', async () => {
+  await using disk = mountTmpfs(24 * MB)
+  if (disk === undefined) throw new Error('it could be mounted a moment ago')
+  await using site = await openSite('full-stop', path.join(disk.path, 'data'))
+  const archive = await site.archive('arrived')
+  await site.rules(forwardTo({ archive: archive.port }))
+  const full = await site.start({ KURIR_STOP_TIMEOUT: '1s' })
+  const filler = path.join(disk.path, 'filler')
+  await writeFile(filler, Buffer.alloc(8 * MB))
+  const taken = [
+    ...(await fill(full, 1, 2 * MB)),
+    ...(await fill(full, 1_001, 60_000)),
+    ...(await fill(full, 2_001, 1)),
+  ]
+  const told = performance.now()
+  expect(await full.stop()).toBe(0)
+  expect(performance.now() - told).toBeLessThan(20_000)
+
+  await rm(filler)
+  const kurir = await site.start()
+  await untilSettled(kurir)
+  const delivered = new Set(await archive.digests())
+  expect(taken.map(digestOf).filter((digest) => !delivered.has(digest))).toEqual([])
+})
+
 testOnVolume(
   'below KURIR_SPOOL_FREE_MIN nothing new is taken, what was taken goes on, and health says why',
   async () => {
