@@ -34,6 +34,10 @@ export interface BlobStore {
    */
   read(ref: BlobRef, start?: number): AsyncIterable<Uint8Array>
   remove(ref: BlobRef): Promise<void>
-  /** Bytes that a new blob could use, and the size of the volume. */
+  /**
+   * Bytes that a new blob could use, and the size of the volume.
+   *
+   * @throws KurirError `disk-io`
+   */
   space(): Promise<{ readonly freeBytes: number; readonly totalBytes: number }>
 }

@@ -95,8 +95,12 @@ export class DiskBlobStore implements BlobStore, AsyncDisposable {
   }
 
   async space(): Promise<{ readonly freeBytes: number; readonly totalBytes: number }> {
-    const volume = await statfs(this.buckets.root)
-    return { freeBytes: volume.bavail * volume.bsize, totalBytes: volume.blocks * volume.bsize }
+    try {
+      const volume = await statfs(this.buckets.root)
+      return { freeBytes: volume.bavail * volume.bsize, totalBytes: volume.blocks * volume.bsize }
+    } catch (error) {
+      throw diskFailure(error)
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { KurirError } from '../../src/base/failure.ts'
@@ -227,6 +227,14 @@ test('too little free disk refuses, and takes again by itself when there is room
     await expect(spool.begin(arrivalOf(ct.file))).rejects.toMatchObject({ code: 'disk-full', retry: 'transient' })
     freeBytes = 6_000
     expect((await take(spool, arrivalOf(ct.file), ct.dataSet)).outcome).toBe('kept')
+  })
+})
+
+test('a volume that cannot be asked for its room refuses as a failed disk, which a sender may try again', async () => {
+  await withShelf(async (shelf, folder) => {
+    rmSync(join(folder, 'spool'), { recursive: true })
+    await expect(shelf.spool.begin(arrivalOf(ct.file))).rejects.toMatchObject({ code: 'disk-io', retry: 'transient' })
+    expect(shelf.spool.open).toBe(0)
   })
 })
 
