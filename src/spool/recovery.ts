@@ -81,8 +81,10 @@ class Recovery {
     const { views } = this.#deps.ledger
     let rows = await views.unverified(ROWS_AT_ONCE)
     while (rows.length > 0) {
+      // Asked for first: a row that has been withdrawn has no place any more that others could stand behind.
+      const next = await views.unverified(ROWS_AT_ONCE, rows.at(-1)?.id)
       for (const row of rows) await this.#checkRow(row.id, row.blob)
-      rows = await views.unverified(ROWS_AT_ONCE, rows.at(-1)?.id)
+      rows = next
     }
   }
 

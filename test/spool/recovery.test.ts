@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import type { InstanceId } from '../../src/ledger/ids.ts'
+import { admission } from '../ledger/sample.ts'
 import { ctInstance } from '../support/data-set.ts'
 import { temporaryDir } from '../support/processes.ts'
 import { arrivalOf, collect, ctMeta, newId, openShelf, take } from '../support/spool-on-disk.ts'
@@ -90,6 +91,29 @@ test('a row whose bytes did not survive is withdrawn, audited, and its file kept
   expect(readdirSync(join(dir.path, 'spool', 'doubtful'))).toHaveLength(1)
   const events = await shelf.ledger.views.auditEvents({ event: 'spool-recovered' }, { first: 10 })
   expect(events.rows).toHaveLength(1)
+})
+
+test('hundreds of rows without bytes are all withdrawn, in whatever order they were begun', async () => {
+  await using dir = await temporaryDir('recovery')
+  const ids = Array.from({ length: 502 }, () => newId() as InstanceId)
+  // Begun just before the last of the first page that is looked at, and recorded after it: a long object.
+  const [late] = ids.splice(498, 1)
+  if (late === undefined) throw new Error('there are 502')
+  ids.splice(501, 0, late)
+  {
+    await using shelf = await openShelf(dir.path)
+    const rows = ids.map((id) => {
+      const made = admission({ id, uid: `2.25.${ids.indexOf(id)}` })
+      return { ...made, blob: { ...made.blob, key: `000000/${id}` } }
+    })
+    await shelf.ledger.admit(rows)
+    const { file, dataSet } = object(1)
+    await take(shelf.spool, arrivalOf(file), dataSet)
+  }
+  await unmarked(dir.path)
+  await using shelf = await openShelf(dir.path)
+  expect(shelf.recovery).toMatchObject({ verified: 1, withdrawn: 502 })
+  expect(await shelf.spool.unplanned(10)).toHaveLength(1)
 })
 
 test('files that were never finished are emptied and used again', async () => {
