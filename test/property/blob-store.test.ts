@@ -97,6 +97,23 @@ async function isWritten(sink: BlobSink, whole: Buffer, { slice, abortAt = 2 }: 
   }
 }
 
+/** Reads from any byte on, and stops after any slice or at the end: what came is what was kept. */
+async function readSome(store: DiskBlobStore, { ref, whole }: Kept, start: number, slices: number): Promise<void> {
+  let at = start
+  let left = slices
+  try {
+    for await (const slice of store.read(ref, start)) {
+      expect(Buffer.from(slice).equals(whole.subarray(at, at + slice.length))).toBe(true)
+      at += slice.length
+      left -= 1
+      if (left === 0) return
+    }
+    expect(at).toBe(whole.length)
+  } catch (error) {
+    expect(['disk-io', 'out-of-resources']).toContain(Object(error).code)
+  }
+}
+
 const digestIn = (path: string, { length }: BlobRef): string =>
   createHash('sha256')
     .update(readFileSync(path).subarray(HEAD, HEAD + length))
@@ -140,6 +157,16 @@ async function play(waves: readonly (readonly ObjectPlan[])[], seed: number, fai
       if (failing === 0) expect(kept).toHaveLength(waves.flat().filter(({ abortAt }) => abortAt === undefined).length)
     }
     for (const { ref, whole } of kept) expect((await collect(store.read(ref))).equals(whole)).toBe(true)
+    {
+      using disk = new UnrulyDisk({ seed, failing })
+      const readers = kept.flatMap((one) => [
+        readSome(store, one, 0, 99),
+        readSome(store, one, 0, 1 + (seed & 1)),
+        readSome(store, one, Math.floor(one.whole.length * 0.7), 99),
+      ])
+      await Promise.all(readers)
+      expect(disk.strays).toBe(0)
+    }
   }
   expect(openIn(dir.path)).toEqual([])
   const kinds = await found(folder)

@@ -26,7 +26,7 @@ export interface UnrulyOptions {
 const saying = (code: string): NodeJS.ErrnoException => Object.assign(new Error(code), { code })
 
 /**
- * Takes the place of `fs`'s calls that change something, until it is disposed. Remembers of each file whether a power cut
+ * Takes the place of `fs`'s calls, until it is disposed. Remembers of each file whether a power cut
  * would take any of its bytes: a write has to be flushed by a call that took effect later, or be its own flush (O_DSYNC);
  * what a failed flush did not flush no later one does.
  */
@@ -43,6 +43,7 @@ export class UnrulyDisk implements Disposable {
   readonly #original = {
     write: fs.write,
     fdatasync: fs.fdatasync,
+    read: fs.read,
     open: fs.open,
     close: fs.close,
     ftruncate: fs.ftruncate,
@@ -55,6 +56,8 @@ export class UnrulyDisk implements Disposable {
     Object.assign(fs, {
       write: (fd: number, bytes: Uint8Array, offset: number, length: number, position: number, done: Answer) =>
         this.#write(fd, bytes.subarray(offset, offset + length), position, done),
+      read: (fd: number, into: Buffer, offset: number, length: number, position: number, done: Answer) =>
+        this.#askOf(fd, done, () => this.#read(fd, into.subarray(offset, offset + length), position)),
       fdatasync: (fd: number, done: Answer) => this.#askOf(fd, done, () => this.#flush(fd)),
       open: (path: string, flags: number, mode: number, done: Answer) =>
         this.#ask(done, () => this.#open(path, flags, mode)),
@@ -146,6 +149,11 @@ export class UnrulyDisk implements Disposable {
     if (fails || !isOwnFlush(fd)) this.#volatile.add(pathOf(fd) ?? '')
     // Some are there, and said not to be.
     if (fails) throw saying('EIO')
+  }
+
+  #read(fd: number, into: Buffer, position: number): number {
+    if (this.#fails()) throw saying('EIO')
+    return fs.readSync(fd, into, 0, into.length, position)
   }
 
   #flush(fd: number): undefined {
