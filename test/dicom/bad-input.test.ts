@@ -19,6 +19,18 @@ const SQ_OPEN = Buffer.from('0800401153510000ffffffff', 'hex')
 const ITEM_OPEN = Buffer.from('feff00e0ffffffff', 'hex')
 
 describe('a data set that is not well', () => {
+  test('64 sequences in each other are read, and 65 are not', async () => {
+    const nested = (depth: number): Buffer =>
+      Buffer.concat([MODALITY, ...Array.from({ length: depth }, () => Buffer.concat([SQ_OPEN, ITEM_OPEN]))])
+    for (const [depth, reason] of [
+      [64, 'truncated'],
+      [65, 'too-deep'],
+    ] as const) {
+      const data = nested(depth)
+      expect(await scan(data, EXPLICIT_VR_LITTLE_ENDIAN, data.length)).toMatchObject({ reason })
+    }
+  })
+
   test('nested five thousand deep is refused, not followed', async () => {
     const deep = Buffer.concat([MODALITY, ...Array.from({ length: 5_000 }, () => Buffer.concat([SQ_OPEN, ITEM_OPEN]))])
     const result = await scan(deep, EXPLICIT_VR_LITTLE_ENDIAN, deep.length)

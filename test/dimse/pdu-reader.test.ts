@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { ByteBudget } from '../../src/dimse/byte-budget.ts'
-import { PduReader } from '../../src/dimse/pdu-reader.ts'
+import { DEFAULT_PDU_LIMITS, PduReader } from '../../src/dimse/pdu-reader.ts'
 import { dataPdu, pdu, pdv } from '../support/raw-peer.ts'
 
 const LIMITS = { dataLength: 100_000, associateLength: 20_000 }
@@ -97,6 +97,19 @@ test('memory follows what came, not what a header claims', async () => {
   expect(budget.taken).toBeLessThan(10_000)
   reader.stop()
   expect(budget.taken).toBe(0)
+})
+
+test.each([
+  ['an A-ASSOCIATE-RQ of 1 MB', 1, 1024 * 1024],
+  ['a P-DATA-TF of 64 MB', 4, 64 * 1024 * 1024],
+])('unless told otherwise, %s is read and a longer one is not', async (_what, type, most) => {
+  const heard: number[] = []
+  const consumer = { header: (_type: number, length: number) => void heard.push(length), control() {}, fragment() {} }
+  const begin = (length: number) =>
+    new PduReader(consumer, DEFAULT_PDU_LIMITS, new ByteBudget(most)).feed(pdu(type, Buffer.alloc(0), length))
+  await begin(most)
+  await expect((async () => await begin(most + 1))()).rejects.toMatchObject({ abort: { source: 2, reason: 6 } })
+  expect(heard).toContain(most)
 })
 
 describe('a stream that is no DICOM', () => {

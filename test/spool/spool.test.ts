@@ -238,6 +238,19 @@ test('a volume that cannot be asked for its room refuses as a failed disk, which
   })
 })
 
+test('what others put on the volume is seen within a second', async () => {
+  await withShelf(async (shelf) => {
+    let freeBytes = 1_000_000_000
+    const space = async () => ({ freeBytes, totalBytes: 1_000_000_000 })
+    const clock = new TestClock()
+    const spool = spoolOver(shelf, { space }, 5_000, clock)
+    expect((await take(spool, arrivalOf(ct.file), ct.dataSet)).outcome).toBe('kept')
+    freeBytes = 4_999
+    await clock.advance(1_000)
+    await expect(spool.begin(arrivalOf(ct.file))).rejects.toMatchObject({ code: 'disk-full' })
+  })
+})
+
 test('the mark moves up to the row before the oldest whose bytes are not durable, and no further', async () => {
   await withShelf(async (shelf) => {
     const flushed = Promise.withResolvers<void>()
