@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { type SiteFolders, siteFolders, startApp } from '../support/app-in-process.ts'
 import { ctInstance, part10 } from '../support/data-set.ts'
 import { dataSetDigests, sha256 } from '../support/data-set-bytes.ts'
+import { recordingServer } from '../support/dimse-server.ts'
 import { testWithPeers } from '../support/peers.ts'
 import { freePort, startStorescp } from '../support/processes.ts'
 import { commandLine } from './command-line.ts'
@@ -107,6 +108,30 @@ test('each file that was refused is named with its status, and the exit code tel
     printed: ['0 of 1 files sent to archive'],
     complaints: [`${file}: refused with A700H`],
   })
+})
+
+test('what was stored with a warning was sent', async () => {
+  const left = [0xb000, 0xb006, 0xb007, 0xa700]
+  const archive = stack.use(await recordingServer({ end: async () => ({ status: left.shift() ?? 0 }) }))
+  await destinations({ archive: `KURIR@127.0.0.1:${archive.port}` })
+  const four = await files(ct(1).file, ct(2).file, ct(3).file, ct(4).file)
+  expect(await commandLine(ours.environment).run('send', 'archive', ...four)).toMatchObject({
+    code: 1,
+    printed: ['3 of 4 files sent to archive'],
+    complaints: [`${four[3]}: refused with A700H`],
+  })
+})
+
+test('more kinds than an association has contexts for, 128, take another', async () => {
+  const archive = stack.use(await recordingServer())
+  await destinations({ archive: `KURIR@127.0.0.1:${archive.port}` })
+  const kinds = Array.from({ length: 129 }, (_, index) => {
+    const made = ctInstance({ instanceNumber: index + 1, sizeBytes: 1_024 })
+    return part10({ ...made, sopClassUid: `1.2.840.10008.5.1.4.1.1.2.${index + 1}` })
+  })
+  const { printed } = await commandLine(ours.environment).run('send', 'archive', ...(await files(...kinds)))
+  expect(printed).toEqual(['129 of 129 files sent to archive'])
+  expect(new Set(archive.received.map(({ request }) => request.association)).size).toBe(2)
 })
 
 test('a SOP class that is not stored there, and an unnamed instance, are not sent', async () => {
