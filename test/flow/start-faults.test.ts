@@ -48,7 +48,7 @@ test('a port that somebody else has is named, with exit code 1', async () => {
 
 test('a second Kurir on the same data ends with exit code 1, and the first does not notice', async () => {
   const first = await site.start()
-  expectSentence(await complaint(), /data directory|in use|locked/i)
+  expectSentence(await complaint(), /another Kurir is serving from/)
   expect(await storeOnce(first, ctFiles(1, 1))).toEqual([0])
 })
 
