@@ -2,7 +2,7 @@ import { hasErrno } from '../base/failure.ts'
 import type { Environment } from '../settings/settings.ts'
 import type { CommandContext } from './command.ts'
 
-/** The world of a real process: SIGTERM and SIGINT end it, SIGHUP reloads, what is printed goes to its streams, if somebody reads. */
+/** The world of a real process: SIGTERM and SIGINT end it, SIGHUP reloads, what is printed goes to whoever reads. */
 export function processContext(environment: Environment): CommandContext & Disposable {
   const stopping = new AbortController()
   const reloads: (() => void)[] = []
@@ -25,7 +25,7 @@ export function processContext(environment: Environment): CommandContext & Dispo
   }
 }
 
-/** `kurir status | head` has read what it wanted; a command is not over for that. Stays: the last line may fail after the command. */
+/** `kurir status | head` has read what it wanted. Stays when the command has ended: its last line may fail after that. */
 function passOverReaderGone(error: Error): void {
   if (!hasErrno(error, 'EPIPE')) throw error
 }

@@ -21,6 +21,7 @@ export class Outgoing implements AsyncIterable<Uint8Array> {
   readonly #iterator: AsyncIterator<Uint8Array>
   #first: Promise<IteratorResult<Uint8Array>> | undefined
   #sha256: string | null = null
+  #differs = false
 
   constructor(delivery: ClaimedDelivery, deps: OutgoingDeps) {
     this.delivery = delivery
@@ -40,7 +41,7 @@ export class Outgoing implements AsyncIterable<Uint8Array> {
    */
   get maybeTaken(): boolean {
     const { ambiguousBefore, sentSha256, edits, editVersion } = this.delivery
-    if (!ambiguousBefore) return false
+    if (!ambiguousBefore || this.#differs) return false
     if (sentSha256 === null || this.#sha256 === null) return edits.length === 0 || editVersion === EDIT_VERSION
     return sentSha256 === this.#sha256
   }
@@ -93,7 +94,7 @@ export class Outgoing implements AsyncIterable<Uint8Array> {
 
   async *#untouched(source: Slices, expected: string | null): AsyncGenerator<Uint8Array> {
     const { sha256 } = this.delivery.blob
-    if (expected !== null && expected !== sha256) throw wouldDiffer()
+    if (expected !== null && expected !== sha256) throw this.#wouldDiffer()
     yield* source
     this.#sha256 = sha256
   }
@@ -111,11 +112,13 @@ export class Outgoing implements AsyncIterable<Uint8Array> {
       }
     }
     const sha256 = hash.digest('hex')
-    if (expected !== null && expected !== sha256) throw wouldDiffer()
+    if (expected !== null && expected !== sha256) throw this.#wouldDiffer()
     if (withheld !== undefined) yield withheld
     this.#sha256 = sha256
   }
-}
 
-const wouldDiffer = (): KurirError =>
-  new KurirError('conflict', 'permanent', 'an earlier try of this delivery sent other bytes')
+  #wouldDiffer(): KurirError {
+    this.#differs = true
+    return new KurirError('conflict', 'permanent', 'an earlier try of this delivery sent other bytes')
+  }
+}

@@ -58,7 +58,10 @@ export class Settling implements Settlements {
     while (this.unwritten > 0 && !this.#closing.signal.aborted) await this.#write()
   }
 
-  /** Tries no longer, and waits for no further try; what is unwritten is sent again after its lease, which repeats a step and not an effect. */
+  /**
+   * Tries no longer, and waits for no further try; what is unwritten is sent again after its lease, which repeats a step and
+   * not an effect.
+   */
   close(): void {
     this.#closing.abort()
     this.#timer?.cancel()
