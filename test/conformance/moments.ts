@@ -480,6 +480,16 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       expect(await ledger.views.obligationCounts()).toMatchObject({ DELIVERED: 2, PENDING: 0, WAITING: 0 })
     })
 
+    test('make an errand that is held while its destination is gone, and goes on when that is back', async () => {
+      const id = await member()
+      await ledger.planRound(part(await open1(), [owes(id, forward('cloud'))]))
+      const state = async () => (await ledger.views.errands({}, { first: 5 })).rows.map(({ row }) => row.state)
+      expect(await ledger.deliveriesHoldGone('cloud', 9)).toBe(1)
+      expect(await state()).toEqual(['HELD'])
+      expect(await ledger.deliveriesReleaseGone('cloud', 9)).toBe(1)
+      expect(await state()).toEqual(['PENDING'])
+    })
+
     test('send the whole study again only where that is asked for', async () => {
       const id = await member()
       const send = (again: boolean) => [{ instance: id, obligations: [forward('cloud')], again }]
@@ -617,6 +627,12 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       await deliverAll('pacs')
       expect(await ledger.claimErrands(5, LEASE)).toMatchObject([{ service: 'his', arguments: { accession: 'ACC1' } }])
       expect(await ledger.claimErrands(5, LEASE)).toEqual([])
+    })
+
+    test('do not wait for what is held because its destination is gone', async () => {
+      await told('pacs')
+      expect(await ledger.deliveriesHoldGone('pacs', 9)).toBe(1)
+      expect(await ledger.claimErrands(5, LEASE)).toMatchObject([{ service: 'his' }])
     })
 
     test('say which delivery keeps them, and are told all the same when a person says so', async () => {

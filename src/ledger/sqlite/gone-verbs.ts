@@ -1,11 +1,12 @@
+import { errandsOfRounds } from './errand-making.ts'
 import { instanceStates } from './instance-state.ts'
 import type { WriterVerbs } from './protocol.ts'
 import { OBLIGATION_FOLLOWS } from './settle-verbs.ts'
 import type { WriteContext } from './write-context.ts'
 
-export const GONE_READY = `SELECT seq, instance FROM delivery WHERE destination = ? AND state = 'READY' LIMIT ?`
+export const GONE_READY = `SELECT seq, instance, study, errand FROM delivery WHERE destination = ? AND state = 'READY' LIMIT ?`
 export const GONE_HOLD = `UPDATE delivery SET state = 'HELD', reason = ?, next_attempt_at = NULL WHERE seq = ?`
-export const GONE_HELD = `SELECT seq, instance FROM delivery WHERE destination = ? AND state = 'HELD' AND reason = ?
+export const GONE_HELD = `SELECT seq, instance, study, errand FROM delivery WHERE destination = ? AND state = 'HELD' AND reason = ?
   LIMIT ?`
 export const GONE_RELEASE = `UPDATE delivery SET state = 'READY', reason = NULL, next_attempt_at = ? WHERE seq = ?`
 
@@ -15,6 +16,8 @@ const GONE = 'destination gone'
 interface DeliveryAt {
   readonly seq: number
   readonly instance: number
+  readonly study: number | null
+  readonly errand: number | null
 }
 
 type GoneVerb = 'deliveriesHoldGone' | 'deliveriesReleaseGone'
@@ -28,6 +31,13 @@ export function goneVerbs(context: WriteContext): Pick<WriterVerbs, GoneVerb> {
   const release = db.prepare<[number, number]>(GONE_RELEASE)
   const follow = db.prepare(OBLIGATION_FOLLOWS)
   const refreshState = instanceStates(db)
+  const errands = errandsOfRounds(context)
+
+  /** Whoever follows these deliveries, or waits for them, once for all of them. */
+  function moved(rows: readonly DeliveryAt[]): void {
+    for (const errand of new Set(rows.map((row) => row.errand))) if (errand !== null) errands.refresh(errand)
+    for (const study of new Set(rows.map((row) => row.study))) if (study !== null) errands.studyMoved(study)
+  }
 
   function audit(event: 'Destination Gone' | 'Destination Back', destination: string, count: number): void {
     if (count === 0) return
@@ -44,6 +54,7 @@ export function goneVerbs(context: WriteContext): Pick<WriterVerbs, GoneVerb> {
         follow.run('HELD', GONE, seq)
         refreshState(instance)
       }
+      moved(rows)
       audit('Destination Gone', destination, rows.length)
       return rows.length
     },
@@ -54,6 +65,7 @@ export function goneVerbs(context: WriteContext): Pick<WriterVerbs, GoneVerb> {
         follow.run('PENDING', null, seq)
         refreshState(instance)
       }
+      moved(rows)
       audit('Destination Back', destination, rows.length)
       if (rows.length > 0) context.wake(`deliver:${destination}`)
       return rows.length
