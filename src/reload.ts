@@ -132,8 +132,14 @@ export class RulesInForce implements AsyncDisposable {
       folder,
       clock,
       log,
-      changed: () => {
-        this.look().catch(() => log.error('rules-reload-failed'))
+      changed: async () => {
+        try {
+          await this.look()
+          return true
+        } catch {
+          log.error('rules-reload-failed')
+          return false
+        }
       },
     })
   }

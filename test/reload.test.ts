@@ -202,3 +202,28 @@ test('a reload by the watcher that fails is logged', async () => {
   await log.line('rules-reload-failed')
   expect(namesOf(rules)).toEqual(['first'])
 })
+
+test('a change that could not be put on record is looked at again, without the folder changing once more', async () => {
+  await write(good('first'))
+  let failures = 0
+  const rules = await open({
+    ledger: {
+      lastRuleset: () => ledger.lastRuleset(),
+      processEvent: (event) => ledger.processEvent(event),
+      views: ledger.views,
+      rulesetInForce: (record) =>
+        failures-- > 0 ? Promise.reject(new Error('the disk failed')) : ledger.rulesetInForce(record),
+    },
+  })
+  const changed = new EventTarget()
+  rules.onChange(() => changed.dispatchEvent(new Event('change')))
+  const seen = once(changed, 'change')
+  failures = 1
+  rules.watch()
+  await write(good('second'))
+  await settled()
+  await log.line('rules-reload-failed')
+  await settled()
+  await seen
+  expect(namesOf(rules)).toEqual(['second'])
+})

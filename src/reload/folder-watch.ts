@@ -12,8 +12,11 @@ export interface FolderWatchDeps {
   readonly folder: string
   readonly clock: Pick<Clock, 'after'>
   readonly log: Pick<Log, 'warn'>
-  /** Called when the rule files have changed and stand still again. */
-  readonly changed: () => void
+  /**
+   * Called when the rule files have changed and stand still again. Resolves with whether that could be dealt with; if not, it
+   * is told once more.
+   */
+  readonly changed: () => Promise<boolean>
   /** Default 5 s. */
   readonly lookAnyway?: Milliseconds
 }
@@ -92,7 +95,7 @@ export class FolderWatch implements AsyncDisposable {
     this.#pending = undefined
     this.#told = now.text
     if (this.#watched !== now.directory) await this.#watchAnew()
-    this.#deps.changed()
+    if (!(await this.#deps.changed())) this.#told = undefined
   }
 
   /** The watcher would go on looking at the directory that it was shown. */

@@ -30,7 +30,7 @@ interface Told {
 async function watching(lookAnyway = 3_600_000): Promise<Told> {
   const texts: Promise<string>[] = []
   let tell = (_: Promise<string>): void => {}
-  const changed = (): void => {
+  const changed = (): Promise<boolean> => {
     const text = readRulesFolder(folder).then((read) =>
       'files' in read
         ? read.files.map(({ name, bytes }) => `${path.basename(name)}=${Buffer.from(bytes)}`).join(' ')
@@ -38,6 +38,7 @@ async function watching(lookAnyway = 3_600_000): Promise<Told> {
     )
     texts.push(text)
     tell(text)
+    return Promise.resolve(true)
   }
   const deps = { folder, clock: systemClock, log: new ReadableLog(), changed, lookAnyway: ms(lookAnyway) }
   stack.use(FolderWatch.start(deps))
