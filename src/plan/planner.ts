@@ -90,6 +90,8 @@ export class Planner implements Service {
         if (after === undefined) break
         const entries = await this.#decide(batch, ruleset)
         await writing
+        // New rules have asked for what is held by others: what is written after that nobody would ask for.
+        if (this.#deps.ruleset() !== ruleset) break
         writing = this.#enqueue(entries)
         // It is awaited one batch later; until then its failure must not count as unheard.
         writing.catch(() => {})

@@ -36,8 +36,11 @@ async function planning(ruleset: () => Ruleset | undefined) {
   const batches: (readonly PlanEntry[])[] = []
   const outcomes: PlanOutcome[] = []
   let tell = Promise.withResolvers<void>()
+  /** What happens between a batch's writing and the planner's hearing of it. */
+  const written = { meanwhile: (): Promise<void> => Promise.resolve() }
   const enqueue = async (entries: readonly PlanEntry[]): Promise<readonly PlanOutcome[]> => {
     const planned = await ledger.plan(entries)
+    await written.meanwhile()
     batches.push(entries)
     outcomes.push(...planned)
     tell.resolve()
@@ -61,7 +64,16 @@ async function planning(ruleset: () => Ruleset | undefined) {
   const until = async (count: number): Promise<void> => {
     while (outcomes.length < count) await tell.promise
   }
-  return { ledger, planner, batches, outcomes, admit, until, start: () => planner.start(new AbortController().signal) }
+  return {
+    ledger,
+    planner,
+    batches,
+    outcomes,
+    written,
+    admit,
+    until,
+    start: () => planner.start(new AbortController().signal),
+  }
 }
 
 test('what came in before the start is decided in batches, and what comes later at once', async () => {
@@ -141,6 +153,26 @@ const forward = {
   urgent: true,
   with: {},
 }
+
+test('a batch that new rules overtook before it was written is decided by them', async () => {
+  const first = rulesetOf('  - { name: ask, hold: "look at this" }')
+  const second = rulesetOf('  - { name: ask, hold: "look at that" }')
+  let ruleset = first
+  const { admit, batches, ledger, until, start, written } = await planning(() => ruleset)
+  for (let n = 1; n <= 65; n += 1) await admit(n)
+  // While the second batch waits for the first to be written, the rules change and ask for what is held by others.
+  written.meanwhile = async () => {
+    if (ruleset === second) return
+    ruleset = second
+    expect(await ledger.decideAnew(second.digest, 500)).toBe(64)
+  }
+  await start()
+  await until(64 + 65)
+  expect(await ledger.decideAnew(second.digest, 500)).toBe(0)
+  expect(new Set(batches.slice(1).flatMap((batch) => batch.map((entry) => entry.rulesetDigest)))).toEqual(
+    new Set([second.digest]),
+  )
+})
 
 test('a discard counts only when nothing else wants the instance', () => {
   const discards = [{ rule: null, reason: 'test images' }]
