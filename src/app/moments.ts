@@ -36,9 +36,9 @@ export class Moments implements Service {
       stirred.catch(() => log.warn('studies-not-stirred', { count: studies.length }))
     })
     const due = { wakes: ledger.wakes, now: () => ledger.now(), clock, log }
-    const decidedByOthers = (): void => this.rulesChanged()
+    const sweepAgain = (): void => this.rulesChanged()
     this.#running = [
-      new DueWork(due, new StudyMoments({ ...deps, associations: this.associations, decidedByOthers })),
+      new DueWork(due, new StudyMoments({ ...deps, associations: this.associations, sweepAgain })),
       new DueWork(due, new Questioner(deps)),
       new DueWork(due, new ErrandRunner(deps)),
     ]

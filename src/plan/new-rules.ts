@@ -1,4 +1,5 @@
 import { type Clock, ms } from '../base/clock.ts'
+import { KurirError } from '../base/failure.ts'
 import type { Log } from '../base/log.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 
@@ -13,6 +14,8 @@ export interface NewRulesDeps {
 const BATCH = 256
 /** Between two batches, so that what comes in is decided too. */
 const PAUSE = ms(100)
+/** A ledger that failed is asked again after this. */
+const AFTER_FAILURE = ms(1_000)
 
 /** Has what waits or is held decided again by the rules in force (RULES.md semantics 12): on a change, and at a start. */
 export class NewRules implements AsyncDisposable {
@@ -24,7 +27,7 @@ export class NewRules implements AsyncDisposable {
     this.#deps = deps
   }
 
-  /** Resolves when everything is asked anew, or somebody stops it. A failure is logged; the next start tries again. */
+  /** Resolves when everything is asked anew, other rules have come, or somebody stops it. A failure is logged, and tried again. */
   sweep(): Promise<void> {
     this.#sweeping = this.#sweeping.then(() => this.#sweep())
     return this.#sweeping
@@ -36,19 +39,26 @@ export class NewRules implements AsyncDisposable {
   }
 
   async #sweep(): Promise<void> {
-    const { ledger, clock, log } = this.#deps
+    const { clock, log } = this.#deps
     const digest = this.#deps.digest()
+    let count = 0
+    while (!this.#stop.signal.aborted && this.#deps.digest() === digest) {
+      const asked = await this.#ask(digest)
+      if (asked === 0) break
+      count += asked ?? 0
+      await clock.sleep(asked === undefined ? AFTER_FAILURE : PAUSE, this.#stop.signal).catch(() => {})
+    }
+    if (count > 0) log.info('decisions-asked-anew', { count, ruleset: digest.slice(0, 12) })
+  }
+
+  /** How many it was; undefined when the ledger failed. */
+  async #ask(digest: string): Promise<number | undefined> {
     try {
-      let count = 0
-      while (!this.#stop.signal.aborted && this.#deps.digest() === digest) {
-        const asked = await ledger.decideAnew(digest, BATCH)
-        count += asked
-        if (asked === 0) break
-        await clock.sleep(PAUSE, this.#stop.signal)
-      }
-      if (count > 0) log.info('decisions-asked-anew', { count, ruleset: digest.slice(0, 12) })
-    } catch {
-      if (!this.#stop.signal.aborted) log.error('decisions-not-asked-anew', { code: 'internal' })
+      return await this.#deps.ledger.decideAnew(digest, BATCH)
+    } catch (error) {
+      const code = error instanceof KurirError ? error.code : 'internal'
+      if (!this.#stop.signal.aborted) this.#deps.log.error('decisions-not-asked-anew', { code })
+      return undefined
     }
   }
 }

@@ -18,8 +18,11 @@ export interface StudyMomentsDeps {
   readonly ruleset: () => Ruleset
   /** One that was in force before; undefined when it is not kept or does not compile any more. */
   readonly kept: (digest: string) => Promise<Ruleset | undefined>
-  /** Told when a round was finished by other rules than those in force: what waits or is held of it is theirs to decide again. */
-  readonly decidedByOthers: () => void
+  /**
+   * Told when a round is finished that new rules may have found half written, or that others than they have decided: what it
+   * and its members wait or are held for is theirs to decide again.
+   */
+  readonly sweepAgain: () => void
   readonly associations: Pick<OpenAssociations, 'isOpen'>
   readonly log: Log
 }
@@ -67,14 +70,17 @@ export class StudyMoments implements DueWorkOf {
     const { ledger, log } = this.#deps
     const ruleset = await this.#rulesetOf(round)
     const members = await this.#members(round)
-    for (const part of await this.#parts(round, members, ruleset, signal)) {
+    const parts = await this.#parts(round, members, ruleset, signal)
+    if (signal.aborted) return
+    for (const part of parts) {
       if (signal.aborted) return
       // Something of it changed meanwhile: it is still open, and decided again.
       if ((await ledger.planRound(part)) === 'superseded')
         return log.info('round-superseded', { count: members.length })
     }
     log.info('study-moment-decided', { count: members.length, reason: round.settledBy, ruleset: ruleset.digest })
-    if (ruleset.digest !== this.#deps.ruleset().digest) this.#deps.decidedByOthers()
+    const stoodHalfWritten = parts.length > 1 || round.begunBy !== null
+    if (stoodHalfWritten || ruleset.digest !== this.#deps.ruleset().digest) this.#deps.sweepAgain()
   }
 
   /** A round's decision is one ruleset's (wall W9), though a crash and new rules came between two of its parts. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { instant, ms, systemClock } from '../../src/base/clock.ts'
+import { KurirError } from '../../src/base/failure.ts'
 import { silentLog } from '../../src/base/log.ts'
 import type { InstanceId } from '../../src/ledger/ids.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
@@ -7,6 +8,7 @@ import type { RoundPart } from '../../src/ledger/rounds.ts'
 import { decideAll } from '../../src/plan/deciding.ts'
 import { DueWork } from '../../src/plan/due-work.ts'
 import { ErrandRunner } from '../../src/plan/errand-runner.ts'
+import { NewRules } from '../../src/plan/new-rules.ts'
 import { planEntryOf } from '../../src/plan/obligations.ts'
 import { OpenAssociations } from '../../src/plan/open-associations.ts'
 import { Planner } from '../../src/plan/planner.ts'
@@ -19,7 +21,7 @@ import { type OpenedLedger, openLedger } from '../ledger/open-ledger.ts'
 import { fillPast } from '../support/past-ledger.ts'
 
 /** Where the rules never change. */
-const alone = { kept: () => Promise.resolve(undefined), decidedByOthers: () => {} }
+const alone = { kept: () => Promise.resolve(undefined), sweepAgain: () => {} }
 const SIGNAL = new AbortController().signal
 
 function rulesetOf(rules: string): Ruleset {
@@ -290,8 +292,8 @@ describe('what the planner leaves for later', () => {
 
     let sweeps = 0
     const kept = (digest: string) => Promise.resolve(digest === before.digest ? before : undefined)
-    const decidedByOthers = () => void sweeps++
-    const second = new StudyMoments({ ...parts(after), kept, decidedByOthers, associations })
+    const sweepAgain = () => void sweeps++
+    const second = new StudyMoments({ ...parts(after), kept, sweepAgain, associations })
     expect(await ledger.decideAnew(after.digest, 500)).toBe(0)
     await step(second)
     expect(await ledger.decideAnew(after.digest, 500)).toBe(0)
@@ -299,6 +301,55 @@ describe('what the planner leaves for later', () => {
     expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 200, WAITING: 0, HELD: 0 })
     expect((await ledger.views.deliveries({ destination: 'cloud' }, { first: 1 })).rows).toEqual([])
     expect(sweeps).toBe(1)
+  })
+
+  test('new rules that had to leave a round alone are told when it is finished, and decide what its members are held for', async () => {
+    await fill(200, 200)
+    const asking = (reason: string) =>
+      rulesetOf(`  - { name: ask, hold: "${reason}" }\n  - { name: finished, on: study, forward: [archive] }\n`)
+    const before = asking('look at this')
+    const after = asking('look at that')
+    await planAll(before)
+    await opened.clock.advance(91_000)
+    // The new rules come into force before the round is decided, and ask for what is held while it stands half written.
+    const between: (number | string)[] = []
+    const racing: Ledger = Object.create(ledger, {
+      planRound: {
+        value: async (part: RoundPart) => {
+          const outcome = await ledger.planRound(part)
+          between.push(part.last === null ? await ledger.decideAnew(after.digest, 500) : outcome)
+          return outcome
+        },
+      },
+    })
+    let sweeps = 0
+    const associations = { isOpen: () => false }
+    const sweepAgain = () => void sweeps++
+    await step(new StudyMoments({ ...parts(after), kept: alone.kept, sweepAgain, ledger: racing, associations }))
+    expect(between).toEqual([0, 0, 0, 'planned'])
+    expect(sweeps).toBe(1)
+    expect(await ledger.decideAnew(after.digest, 500)).toBe(200)
+  })
+
+  test('new rules that the ledger could not ask for decide again as soon as it can', async () => {
+    await fill(3, 3)
+    await planAll(rulesetOf('  - { name: ask, hold: "look at this" }\n'))
+    const { digest } = rulesetOf('  - { name: ask, hold: "look at that" }\n')
+    let failures = 1
+    const decideAnew = (to: string, limit: number): Promise<number> =>
+      failures-- > 0 ? Promise.reject(new KurirError('disk-full', 'transient', 'full')) : ledger.decideAnew(to, limit)
+    const { clock } = opened
+    const rules = new NewRules({ ledger: { decideAnew }, digest: () => digest, clock, log: silentLog })
+    stack.push(rules)
+    let swept = false
+    const sweeping = rules.sweep().then(() => {
+      swept = true
+    })
+    while (!swept) {
+      await Promise.race([clock.untilWaiting(), sweeping])
+      await clock.advance(1_000)
+    }
+    expect(await ledger.unplanned(5)).toHaveLength(3)
   })
 
   test('what is due is done without being told, and a failure does not end it', async () => {
