@@ -11,7 +11,7 @@ import type { DueWorkOf } from './due-work.ts'
 import { retryOf } from './waits.ts'
 
 export interface ErrandRunnerDeps {
-  readonly ledger: Pick<Ledger, 'claimErrands' | 'settleErrand' | 'nextErrandAt' | 'now'>
+  readonly ledger: Pick<Ledger, 'claimErrands' | 'settleErrand' | 'nextErrandAt' | 'now' | 'wakes'>
   readonly services: Pick<Services, 'tell'>
   readonly ruleset: () => Ruleset
   readonly random: () => number
@@ -47,10 +47,17 @@ export class ErrandRunner implements DueWorkOf {
     const free = AT_ONCE - this.#telling.size
     const claimed = free > 0 ? await this.#deps.ledger.claimErrands(free, LEASE) : []
     for (const errand of claimed) {
-      const telling: Promise<void> = this.#tell(errand, signal).finally(() => this.#telling.delete(telling))
+      const telling: Promise<void> = this.#tell(errand, signal).finally(() => this.#told(telling))
       this.#telling.add(telling)
     }
     return claimed.length > 0
+  }
+
+  /** What is due looks at no time while all hands are full: the first one that is free again says so. */
+  #told(telling: Promise<void>): void {
+    const wereFull = this.#telling.size === AT_ONCE
+    this.#telling.delete(telling)
+    if (wereFull) this.#deps.ledger.wakes.wake(this.topic)
   }
 
   async #tell(errand: ClaimedErrand, stopping: AbortSignal): Promise<void> {

@@ -10,7 +10,10 @@ import type { DueWorkOf } from './due-work.ts'
 import { retryOf } from './waits.ts'
 
 export interface QuestionerDeps {
-  readonly ledger: Pick<Ledger, 'claimQuestions' | 'settleQuestion' | 'waitsExpired' | 'nextQuestionAt' | 'now'>
+  readonly ledger: Pick<
+    Ledger,
+    'claimQuestions' | 'settleQuestion' | 'waitsExpired' | 'nextQuestionAt' | 'now' | 'wakes'
+  >
   readonly services: Pick<Services, 'ask'>
   readonly ruleset: () => Ruleset
   readonly random: () => number
@@ -42,7 +45,6 @@ export class Questioner implements DueWorkOf {
   }
 
   nextAt(): Promise<Instant | undefined> {
-    // With all hands full, whoever comes back wakes us.
     return this.#asking.size >= AT_ONCE ? Promise.resolve(undefined) : this.#deps.ledger.nextQuestionAt()
   }
 
@@ -51,10 +53,17 @@ export class Questioner implements DueWorkOf {
     const free = AT_ONCE - this.#asking.size
     const claimed = free > 0 ? await this.#deps.ledger.claimQuestions(free, LEASE) : []
     for (const question of claimed) {
-      const asking: Promise<void> = this.#ask(question, signal).finally(() => this.#asking.delete(asking))
+      const asking: Promise<void> = this.#ask(question, signal).finally(() => this.#asked(asking))
       this.#asking.add(asking)
     }
     return expired > 0 || claimed.length > 0
+  }
+
+  /** What is due looks at no time while all hands are full: the first one that is free again says so. */
+  #asked(asking: Promise<void>): void {
+    const wereFull = this.#asking.size === AT_ONCE
+    this.#asking.delete(asking)
+    if (wereFull) this.#deps.ledger.wakes.wake(this.topic)
   }
 
   async #ask({ key, token, ...question }: ClaimedQuestion, stopping: AbortSignal): Promise<void> {

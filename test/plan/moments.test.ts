@@ -331,6 +331,31 @@ describe('what the planner leaves for later', () => {
     expect(await ledger.decideAnew(after.digest, 500)).toBe(200)
   })
 
+  test('a service that is told as fast as it hears waits for no minute between', async () => {
+    await fill(40, 1)
+    const ruleset = rulesetOf(`  - name: tell HIS
+    on: study
+    notify: [{ call: his.arrived, with: { study: "{StudyInstanceUID}" }, after: received }]
+`)
+    const service = his()
+    const all = Promise.withResolvers<void>()
+    const tell = (call: ServiceCall): Promise<CallOutcome> => {
+      const told = service.tell(call)
+      if (service.told.length === 40) all.resolve()
+      return told
+    }
+    await planAll(ruleset)
+    await opened.clock.advance(91_000)
+    const moments = new StudyMoments({ ...parts(ruleset), ...alone, associations: { isOpen: () => false } })
+    for (let turn = 0; turn < 4; turn += 1) await step(moments)
+    const deps = { wakes: ledger.wakes, now: () => ledger.now(), clock: opened.clock, log: silentLog }
+    const errands = new DueWork(deps, new ErrandRunner({ ...parts(ruleset), services: { tell } }))
+    stack.push(errands)
+    await errands.start(SIGNAL)
+    // The clock stands still: whoever waits for time to pass is never told.
+    await all.promise
+  })
+
   test('new rules that the ledger could not ask for decide again as soon as it can', async () => {
     await fill(3, 3)
     await planAll(rulesetOf('  - { name: ask, hold: "look at this" }\n'))
