@@ -1,5 +1,5 @@
 import { backoff } from '../base/backoff.ts'
-import { type Instant, instant, ms } from '../base/clock.ts'
+import { type Instant, instant, type Milliseconds, ms } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import type { Log } from '../base/log.ts'
 import type { ClaimedErrand, ErrandSettlement } from '../ledger/errands.ts'
@@ -8,7 +8,7 @@ import type { AttemptOutcome } from '../ledger/states.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { CallOutcome, Services } from '../services/call.ts'
 import type { DueWorkOf } from './due-work.ts'
-import { retryOf } from './waits.ts'
+import { retryOf, timeForCalls } from './waits.ts'
 
 export interface ErrandRunnerDeps {
   readonly ledger: Pick<Ledger, 'claimErrands' | 'settleErrand' | 'nextErrandAt' | 'now' | 'wakes'>
@@ -19,8 +19,6 @@ export interface ErrandRunnerDeps {
 }
 
 const AT_ONCE = 16
-/** An errand whose runner died is run again after this. */
-const LEASE = ms(120_000)
 
 type Verdict = Pick<ErrandSettlement, 'state' | 'nextAttemptAt' | 'reason'> & {
   readonly outcome: AttemptOutcome | null
@@ -45,9 +43,11 @@ export class ErrandRunner implements DueWorkOf {
 
   async work(signal: AbortSignal): Promise<boolean> {
     const free = AT_ONCE - this.#telling.size
-    const claimed = free > 0 ? await this.#deps.ledger.claimErrands(free, LEASE) : []
+    // One whose runner got no further is told again after twice the time that it may take.
+    const limit = timeForCalls(this.#deps.ruleset())
+    const claimed = free > 0 ? await this.#deps.ledger.claimErrands(free, ms(2 * limit)) : []
     for (const errand of claimed) {
-      const telling: Promise<void> = this.#tell(errand, signal).finally(() => this.#told(telling))
+      const telling: Promise<void> = this.#tell(errand, limit, signal).finally(() => this.#told(telling))
       this.#telling.add(telling)
     }
     return claimed.length > 0
@@ -60,11 +60,11 @@ export class ErrandRunner implements DueWorkOf {
     if (wereFull) this.#deps.ledger.wakes.wake(this.topic)
   }
 
-  async #tell(errand: ClaimedErrand, stopping: AbortSignal): Promise<void> {
+  async #tell(errand: ClaimedErrand, limit: Milliseconds, stopping: AbortSignal): Promise<void> {
     const { ledger, services, log } = this.#deps
     const { id, token, service, call } = errand
     try {
-      const signal = AbortSignal.any([stopping, AbortSignal.timeout(LEASE / 2)])
+      const signal = AbortSignal.any([stopping, AbortSignal.timeout(limit)])
       const startedAt = ledger.now()
       const told = await services.tell({ service, call, arguments: errand.arguments }, signal)
       const took = ms(ledger.now() - startedAt)

@@ -7,7 +7,7 @@ import type { ClaimedQuestion, QuestionOutcome } from '../ledger/questions.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { CallOutcome, Services } from '../services/call.ts'
 import type { DueWorkOf } from './due-work.ts'
-import { retryOf } from './waits.ts'
+import { retryOf, timeForCalls } from './waits.ts'
 
 export interface QuestionerDeps {
   readonly ledger: Pick<
@@ -22,8 +22,6 @@ export interface QuestionerDeps {
 
 /** Asked at the same time; each service has its own limit below this. */
 const AT_ONCE = 32
-/** A question whose asker died is asked again after this, and nobody waits longer for one answer. */
-const LEASE = ms(120_000)
 /** An answer is good for other studies this long. */
 const REMEMBERED = ms(600_000)
 /** That there is nothing may change any moment. */
@@ -51,9 +49,11 @@ export class Questioner implements DueWorkOf {
   async work(signal: AbortSignal): Promise<boolean> {
     const expired = await this.#deps.ledger.waitsExpired(EXPIRED_AT_ONCE)
     const free = AT_ONCE - this.#asking.size
-    const claimed = free > 0 ? await this.#deps.ledger.claimQuestions(free, LEASE) : []
+    // One whose asker got no further is asked again after twice the time that it may take.
+    const limit = timeForCalls(this.#deps.ruleset())
+    const claimed = free > 0 ? await this.#deps.ledger.claimQuestions(free, ms(2 * limit)) : []
     for (const question of claimed) {
-      const asking: Promise<void> = this.#ask(question, signal).finally(() => this.#asked(asking))
+      const asking: Promise<void> = this.#ask(question, limit, signal).finally(() => this.#asked(asking))
       this.#asking.add(asking)
     }
     return expired > 0 || claimed.length > 0
@@ -66,10 +66,10 @@ export class Questioner implements DueWorkOf {
     if (wereFull) this.#deps.ledger.wakes.wake(this.topic)
   }
 
-  async #ask({ key, token, ...question }: ClaimedQuestion, stopping: AbortSignal): Promise<void> {
+  async #ask({ key, token, ...question }: ClaimedQuestion, limit: Milliseconds, stopping: AbortSignal): Promise<void> {
     const { services, ledger, log } = this.#deps
     try {
-      const signal = AbortSignal.any([stopping, AbortSignal.timeout(LEASE / 2)])
+      const signal = AbortSignal.any([stopping, AbortSignal.timeout(limit)])
       const { service, call } = question
       const outcome = await services.ask({ service, call, arguments: question.arguments }, signal)
       await ledger.settleQuestion(key, token, this.#judge(question, outcome))

@@ -1,4 +1,4 @@
-import { type Instant, instant } from '../base/clock.ts'
+import { type Instant, instant, type Milliseconds, ms } from '../base/clock.ts'
 import type { NewObligation } from '../ledger/deciding.ts'
 import type { KeptAnswer } from '../ledger/questions.ts'
 import type { Ask, PlannedHold, PlannedWait } from '../rules/decision.ts'
@@ -13,6 +13,20 @@ export const NO_ANSWERS: Kept = new Map()
 /** How long the service of a question is asked, and how often. */
 export const retryOf = (ruleset: Ruleset, service: string): ServiceRetry =>
   ruleset.services.get(service)?.retry ?? SERVICE_RETRY
+
+/** One call may wait for its turn, and a read is made twice: so much at least for what takes next to no time. */
+const TIME_LEAST = 60_000
+/** Longer nobody is waited for, whatever is declared. */
+const TIME_MOST = 86_400_000
+
+/** How long one call of a service, whichever, may take from its claim to its outcome, by what the rules let services take. */
+export function timeForCalls({ services }: Pick<Ruleset, 'services'>): Milliseconds {
+  const declared = [...services.values()].flatMap(({ reach, calls }) => [
+    reach.kind === 'http' ? reach.http.timeout : 0,
+    ...[...calls.values()].map(({ timeout }) => timeout ?? 0),
+  ])
+  return ms(Math.min(TIME_MOST, Math.max(TIME_LEAST, 2 * Math.max(0, ...declared))))
+}
 
 /** A branch that waits for a first answer: as long as its service is asked. */
 export function waitForAnswer(ruleset: Ruleset, ask: Ask, now: Instant): NewObligation {

@@ -24,13 +24,13 @@ import { fillPast } from '../support/past-ledger.ts'
 const alone = { kept: () => Promise.resolve(undefined), sweepAgain: () => {} }
 const SIGNAL = new AbortController().signal
 
-function rulesetOf(rules: string): Ruleset {
+function rulesetOf(rules: string, retry = '{ first: 5s, longest: 5m, give_up_after: 2d }'): Ruleset {
   const text = `version: 1
 study: { quiet: 90s, longest: 30m }
 destinations: { archive: { dimse: { ae: "ARCHIVE@127.0.0.1:104" } }, cloud: { dimse: { ae: "CLOUD@127.0.0.1:104" } } }
 services:
   his:
-    http: { url: "http://his.example", retry: { first: 5s, longest: 5m, give_up_after: 2d } }
+    http: { url: "http://his.example", retry: ${retry} }
     calls:
       order: { get: "/orders/{accession}", found: [200], missing: [404], keep: { mrn: /mrn } }
       arrived: { post: "/studies", body: { study: "{study}" }, accept: [200], already: [409] }
@@ -354,6 +354,44 @@ describe('what the planner leaves for later', () => {
     await errands.start(SIGNAL)
     // The clock stands still: whoever waits for time to pass is never told.
     await all.promise
+  })
+
+  /** One study's notice, told to a service; `after` in the words of the rules. */
+  async function notified(after: string, service = '{ first: 5s, longest: 5m, give_up_after: 2d }') {
+    await fill(1, 1)
+    const ruleset = rulesetOf(
+      `  - { name: finished, on: study, forward: [archive] }
+  - name: tell HIS
+    on: study
+    notify: [{ call: his.arrived, with: { study: "{StudyInstanceUID}" }, after: ${after} }]
+`,
+      service,
+    )
+    await planAll(ruleset)
+    await opened.clock.advance(91_000)
+    const moments = new StudyMoments({ ...parts(ruleset), ...alone, associations: { isOpen: () => false } })
+    await step(moments)
+    await step(moments)
+    const errand = async () => (await ledger.views.errands({ service: 'his' }, { first: 1 })).rows[0]?.row ?? fail()
+    return { ruleset, errand }
+  }
+
+  test('a service that may take its time is not told a second time while it does', async () => {
+    const { ruleset, errand } = await notified('received', '{ first: 5s }, timeout: 5m')
+    const answer = Promise.withResolvers<CallOutcome>()
+    let told = 0
+    const tell = (): Promise<CallOutcome> => {
+      told += 1
+      return answer.promise
+    }
+    const errands = new ErrandRunner({ ...parts(ruleset), services: { tell } })
+    await step(errands)
+    await opened.clock.advance(240_000)
+    await step(errands)
+    expect(told).toBe(1)
+    answer.resolve({ kind: 'accepted', status: 200 })
+    await step(errands)
+    expect(await errand()).toMatchObject({ state: 'DELIVERED', attempts: 1 })
   })
 
   test('new rules that the ledger could not ask for decide again as soon as it can', async () => {
