@@ -13,7 +13,6 @@ export interface ClaimedErrand {
   readonly arguments: Arguments
   /** Tries that counted, before this one. */
   readonly attempts: number
-  readonly madeAt: Instant
 }
 
 export interface ErrandSettlement {

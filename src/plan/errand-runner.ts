@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts'
 import type { ClaimedErrand, ErrandSettlement } from '../ledger/errands.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { AttemptOutcome } from '../ledger/states.ts'
+import { nextTry } from '../queue/retry-policy.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { CallOutcome, Services } from '../services/call.ts'
 import type { DueWorkOf } from './due-work.ts'
@@ -80,7 +81,7 @@ export class ErrandRunner implements DueWorkOf {
     }
   }
 
-  #judge({ service, attempts, madeAt }: ClaimedErrand, told: CallOutcome): Verdict {
+  #judge({ service, attempts }: ClaimedErrand, told: CallOutcome): Verdict {
     const { ledger, random, ruleset } = this.#deps
     switch (told.kind) {
       case 'accepted':
@@ -95,13 +96,15 @@ export class ErrandRunner implements DueWorkOf {
       case 'again': {
         const { reason } = told
         const retry = retryOf(ruleset(), service)
-        const wait = Math.max(told.retryAfter ?? 0, backoff(retry, attempts + 1, random()))
-        const nextAttemptAt = instant(ledger.now() + wait)
+        const after = (wait: Milliseconds) => instant(ledger.now() + Math.max(told.retryAfter ?? 0, wait))
         // A service that rests was not told: that is no try, and makes nobody give up.
-        if (told.scope === 'service') return { outcome: null, state: 'PENDING', nextAttemptAt, reason }
-        const isOver = ledger.now() - madeAt >= retry.giveUpAfter
-        if (isOver) return { outcome: 'TRANSIENT', state: 'FAILED', nextAttemptAt: null, reason }
-        return { outcome: 'TRANSIENT', state: 'PENDING', nextAttemptAt, reason }
+        if (told.scope === 'service') {
+          const nextAttemptAt = after(backoff(retry, attempts + 1, random()))
+          return { outcome: null, state: 'PENDING', nextAttemptAt, reason }
+        }
+        const next = nextTry(retry, attempts + 1, random())
+        if (next.kind === 'give-up') return { outcome: 'TRANSIENT', state: 'FAILED', nextAttemptAt: null, reason }
+        return { outcome: 'TRANSIENT', state: 'PENDING', nextAttemptAt: after(next.wait), reason }
       }
       default:
         return told satisfies never

@@ -376,6 +376,29 @@ describe('what the planner leaves for later', () => {
     return { ruleset, errand }
   }
 
+  test('what waited for days before it could be told is not given up at its first failure, and one day is', async () => {
+    const { ruleset, errand } = await notified('[archive]')
+    const service = his()
+    const errands = new ErrandRunner({ ...parts(ruleset), services: service })
+    await step(errands)
+    await opened.clock.advance(3 * 86_400_000)
+    const [claim] = await ledger.claim('archive', 1, 'me', ms(60_000))
+    const { id, token } = claim ?? fail()
+    const attempt = { startedAt: instant(0), took: ms(1), outcome: 'DELIVERED', status: null, reason: null } as const
+    const rest = { attempt, state: 'DELIVERED', nextAttemptAt: null, reason: null, sentSha256: null } as const
+    await ledger.settle([{ delivery: id, token, ...rest }])
+    service.heard = { kind: 'again', scope: 'call', reason: 'answered 500', status: 500, retryAfter: null }
+    await step(errands)
+    expect(await errand()).toMatchObject({ state: 'PENDING', attempts: 1 })
+    while ((await errand()).state === 'PENDING') {
+      await opened.clock.advance(300_000)
+      await step(errands)
+    }
+    expect(await errand()).toMatchObject({ state: 'FAILED', reason: 'answered 500' })
+    // Two days of waits that are 225 s on average.
+    expect(service.told.length).toBeGreaterThan(700)
+  })
+
   test('a service that may take its time is not told a second time while it does', async () => {
     const { ruleset, errand } = await notified('received', '{ first: 5s }, timeout: 5m')
     const answer = Promise.withResolvers<CallOutcome>()

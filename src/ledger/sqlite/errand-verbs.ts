@@ -1,4 +1,3 @@
-import type { Instant } from '../../base/clock.ts'
 import type { Arguments } from '../../rules/decision.ts'
 import type { ClaimedErrand, ErrandSettlement } from '../errands.ts'
 import type { AttemptId, ClaimToken, ErrandId } from '../ids.ts'
@@ -6,7 +5,7 @@ import type { ObligationState } from '../states.ts'
 import type { WriterVerbs } from './protocol.ts'
 import type { WriteContext } from './write-context.ts'
 
-export const ERRANDS_DUE = `SELECT seq, id, service, call, given, attempts, made_at AS madeAt FROM errand
+export const ERRANDS_DUE = `SELECT seq, id, service, call, given, attempts FROM errand
   WHERE service IS NOT NULL AND state = 'PENDING' AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ?`
 /** The claim's lease is the next attempt: who dies with it is followed then. */
 export const ERRAND_CLAIM = `UPDATE errand SET claim_token = ?, next_attempt_at = ? WHERE seq = ?`
@@ -30,7 +29,6 @@ interface Due {
   readonly call: string
   readonly given: string
   readonly attempts: number
-  readonly madeAt: Instant
 }
 interface Claimed {
   readonly seq: number
