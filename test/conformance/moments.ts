@@ -249,6 +249,32 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       expect(rows.find(({ reason }) => reason === one?.reason)).toEqual(one)
     })
 
+    test('a correction that comes with a release is seen by whatever is being decided without it', async () => {
+      const id = await planned([hold(), forMoment], {}, { moment: POLICY })
+      const round = await open1()
+      const [own] = await held()
+      expect(await ledger.holdRelease(own?.id ?? fail('none'), 'corrected', BY, AMENDMENT)).toMatchObject({
+        kind: 'ok',
+      })
+      // The decision of the round was made with what the correction replaces.
+      expect(await ledger.planRound(part(round, [owes(id, forward('cloud'))]))).toBe('superseded')
+      await plan(id, [forMoment], { moment: POLICY })
+      await ledger.planRound(part(await open1(), [owes(id, hold('no order'))]))
+      await ledger.instanceReplan(id, BY)
+      const stale = (await ledger.unplanned(5))[0] ?? fail('not unplanned')
+      const [ofRound] = await held()
+      expect(await ledger.holdRelease(ofRound?.id ?? fail('none'), 'corrected', BY, AMENDMENT)).toMatchObject({
+        kind: 'ok',
+      })
+      const entry = {
+        instance: id,
+        expectedVersion: stale.version,
+        rulesetDigest: 'r1',
+        obligations: [forward('pacs')],
+      }
+      expect(await ledger.plan([entry])).toEqual([{ kind: 'superseded' }])
+    })
+
     test('a held delivery goes when released, and is cancelled when discarded', async () => {
       await planned([forward('pacs', { held: 'conflict' }), forward('cloud', { held: 'conflict' })])
       const [cloud, pacs] = await held()

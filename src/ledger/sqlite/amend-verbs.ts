@@ -4,7 +4,8 @@ import { decidingAnew } from './decide-anew.ts'
 import type { WriterVerbs } from './protocol.ts'
 import type { WriteContext } from './write-context.ts'
 
-export const INSTANCE_TO_AMEND = `SELECT i.seq, i.undecided, i.spooled, i.unreadable FROM instance i WHERE i.id = ?`
+export const INSTANCE_TO_AMEND = `SELECT i.seq, i.spooled, i.unreadable FROM instance i WHERE i.id = ?`
+export const INSTANCE_UNDECIDED = `SELECT undecided FROM instance WHERE seq = ?`
 export const AMENDMENT_INSERT = `INSERT INTO amendment (instance, at, made_by, why, attributes, changes)
   VALUES (?, ?, ?, ?, ?, ?)`
 export const INSTANCE_OPEN = `SELECT 1 FROM obligation
@@ -16,7 +17,6 @@ export const ROUNDS_TO_DECIDE = `SELECT r.seq FROM round_member m JOIN study_rou
 
 interface ToAmend {
   readonly seq: number
-  readonly undecided: number
   readonly spooled: number
   readonly unreadable: string | null
 }
@@ -26,6 +26,26 @@ export function amending(context: WriteContext): (instance: number, amendment: N
   const insert = context.db.prepare(AMENDMENT_INSERT)
   return (instance, { attributes, changes, reason }, by) => {
     insert.run(instance, context.at(), by, reason, JSON.stringify(attributes), JSON.stringify(changes))
+  }
+}
+
+/**
+ * Puts a correction on record and has decided again whatever may be decided without it: its rounds, and the instance itself
+ * where it is undecided, waits or is held. Says whether the instance is.
+ */
+export function correcting(context: WriteContext): (instance: number, amendment: NewAmendment, by: string) => boolean {
+  const { db } = context
+  const isUndecided = db.prepare<[number], number>(INSTANCE_UNDECIDED).pluck()
+  const isOpen = db.prepare<[number], number>(INSTANCE_OPEN).pluck()
+  const rounds = db.prepare<[number, number], number>(ROUNDS_TO_DECIDE).pluck()
+  const amend = amending(context)
+  const anew = decidingAnew(context)
+  return (instance, amendment, by) => {
+    amend(instance, amendment, by)
+    for (const round of rounds.all(instance, instance)) anew.round(round)
+    if (isUndecided.get(instance) !== 1 && isOpen.get(instance) === undefined) return false
+    anew.instance(instance)
+    return true
   }
 }
 
@@ -40,10 +60,7 @@ export function noteAmended(context: WriteContext, id: InstanceId, amendment: Ne
 export function amendVerbs(context: WriteContext): Pick<WriterVerbs, 'instanceAmend'> {
   const { db } = context
   const find = db.prepare<[string], ToAmend>(INSTANCE_TO_AMEND)
-  const isOpen = db.prepare<[number], number>(INSTANCE_OPEN).pluck()
-  const rounds = db.prepare<[number, number], number>(ROUNDS_TO_DECIDE).pluck()
-  const amend = amending(context)
-  const anew = decidingAnew(context)
+  const correct = correcting(context)
 
   return {
     instanceAmend(id, amendment, by) {
@@ -51,9 +68,7 @@ export function amendVerbs(context: WriteContext): Pick<WriterVerbs, 'instanceAm
       if (row === undefined) return { kind: 'not-found' }
       if (row.unreadable !== null) return { kind: 'not-allowed-now', state: 'unreadable' }
       if (row.spooled === 0) return { kind: 'not-allowed-now', state: 'original no longer in the spool' }
-      amend(row.seq, amendment, by.name)
-      for (const round of rounds.all(row.seq, row.seq)) anew.round(round)
-      if (row.undecided === 1 || isOpen.get(row.seq) !== undefined) anew.instance(row.seq)
+      correct(row.seq, amendment, by.name)
       noteAmended(context, id, amendment, by.name)
       return { kind: 'ok', value: id }
     },

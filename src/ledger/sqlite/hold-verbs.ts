@@ -2,7 +2,7 @@ import type { NewAmendment } from '../amendments.ts'
 import type { DeliveryId, InstanceId } from '../ids.ts'
 import type { Actor, OperatorOutcome } from '../ledger.ts'
 import type { ObligationState } from '../states.ts'
-import { amending } from './amend-verbs.ts'
+import { correcting } from './amend-verbs.ts'
 import { answersOf } from './answer-keeping.ts'
 import { decidingAnew } from './decide-anew.ts'
 import { DISCARDED, RELEASED } from './hold-keeping.ts'
@@ -61,7 +61,7 @@ export function holdVerbs(context: WriteContext): Pick<WriterVerbs, 'holdRelease
   const { db } = context
   const view = db.prepare<[string], Held>(HOLD_VIEW)
   const groupOf = db.prepare<[number, number], number>(HOLD_GROUP).pluck()
-  const amend = amending(context)
+  const correct = correcting(context)
   const anew = decidingAnew(context)
   const answers = answersOf(context)
   const deliveries = operatorVerbs(context)
@@ -86,8 +86,7 @@ export function holdVerbs(context: WriteContext): Pick<WriterVerbs, 'holdRelease
   /** What the delivery would carry is written: with a correction there must be another one. */
   function releaseDelivery(row: Held, delivery: DeliveryId, by: Actor, amendment?: NewAmendment) {
     if (amendment === undefined) return deliveries.deliveryRetry(delivery, by)
-    amend(row.instance, amendment, by.name)
-    anew.instance(row.instance)
+    if (!correct(row.instance, amendment, by.name)) anew.instance(row.instance)
     return deliveries.deliveryCancel(delivery, 'amended', by)
   }
 
@@ -97,9 +96,9 @@ export function holdVerbs(context: WriteContext): Pick<WriterVerbs, 'holdRelease
     for (const statement of release) statement.run(lead)
     if (row.question !== null) answers.forget(row.study ?? -row.instance, row.question)
     for (const instance of instances) {
-      if (amendment !== undefined) amend(instance, amendment, by.name)
-      if (row.round === null) anew.instance(instance)
-      else refreshState(instance)
+      const isAnew = amendment !== undefined && correct(instance, amendment, by.name)
+      if (row.round === null && !isAnew) anew.instance(instance)
+      if (row.round !== null && !isAnew) refreshState(instance)
     }
     if (row.round !== null) anew.round(row.round)
   }
