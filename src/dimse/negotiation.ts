@@ -78,14 +78,17 @@ export function answersOffer(offered: readonly OfferedContext[], answers: readon
   })
 }
 
-/** We are SCP of all we accept: the requestor may be SCU, never SCP. Only what was proposed is answered (PS3.7 D.3.3.4). */
+/**
+ * We are SCP of all we accept: the requestor may be SCU, never SCP. Only what was proposed is answered, once for each SOP class
+ * (PS3.7 D.3.3.4): repeated, the answers would not fit where the proposals did.
+ */
 export function answerRoles(
   proposed: readonly RoleSelection[],
   contexts: readonly PresentationContext[],
 ): readonly RoleSelection[] {
-  const accepted = new Set<string>(contexts.map((context) => context.abstractSyntax))
+  const unanswered = new Set<string>(contexts.map((context) => context.abstractSyntax))
   return proposed
-    .filter((role) => accepted.has(role.sopClass))
+    .filter((role) => unanswered.delete(role.sopClass))
     .map((role) => ({ sopClass: role.sopClass, scu: role.scu, scp: false }))
 }
 

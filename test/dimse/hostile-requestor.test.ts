@@ -82,6 +82,18 @@ describe('before there is an association', () => {
     expect(await peer.hearLine()).toBe('end')
   })
 
+  test('a role proposed a thousand times is answered once', async () => {
+    using peer = await RawPeer.connect(running.port)
+    const role = item(0x54, Buffer.concat([Buffer.from([0, CT.length]), Buffer.from(CT), Buffer.from([1, 0])]))
+    const most = Math.floor((65_535 - 17) / role.length)
+    const user = userInformation(16_384, ...Array.from({ length: most }, () => role))
+    await peer.send(pdu(1, associateBody({ items: [context(3, [CT], [EXPLICIT]), user] })))
+    const heard = await peer.hear()
+    if (heard.kind !== 'pdu') throw new Error('no answer')
+    expect(heard.type).toBe(2)
+    expect(heard.body.toString('latin1').split(role.toString('latin1'))).toHaveLength(2)
+  })
+
   test('contexts in any order are answered in theirs', async () => {
     using peer = await RawPeer.connect(running.port)
     await peer.send(
