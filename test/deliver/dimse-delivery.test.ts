@@ -76,18 +76,28 @@ describe('delivering by C-STORE', () => {
     expect((await harness.condition())?.down ?? null).toBe(null)
   })
 
-  test('an idle association is kept for a moment, then released', async () => {
+  test('an idle association is kept for a moment: what is owed then goes over it', async () => {
     const server = await answering()
-    const harness = await delivering({ destinations: [archiveAt(server.port)], linger: 150 })
+    const harness = await delivering({ destinations: [archiveAt(server.port)], linger: 60_000 })
     await harness.start()
     await harness.owe(small(1).file)
     await harness.until(1)
     await harness.owe(small(2).file)
     await harness.until(2)
     expect(server.server.associations).toBe(1)
+    expect(new Set(server.received.map(({ request }) => request.association.id)).size).toBe(1)
+  })
+
+  test('an association that stays idle is released, and another opened for what is owed then', async () => {
+    const server = await answering()
+    const harness = await delivering({ destinations: [archiveAt(server.port)], linger: 10 })
+    await harness.start()
+    await harness.owe(small(1).file)
     await server.untilClosed(1)
     expect(server.closed[0]).toContain('release')
-    expect(new Set(server.received.map(({ request }) => request.association.id)).size).toBe(1)
+    await harness.owe(small(2).file)
+    await harness.until(2)
+    expect(new Set(server.received.map(({ request }) => request.association.id)).size).toBe(2)
   })
 
   test('warnings are delivered with their note, refusals are rejected once', async () => {
