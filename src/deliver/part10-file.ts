@@ -84,7 +84,13 @@ async function reserveName(temporary: string, name: string): Promise<boolean> {
     if (hasErrno(error, 'EEXIST')) return false
     throw error
   }
-  await rename(temporary, name)
+  try {
+    await rename(temporary, name)
+  } catch (error) {
+    // Left there, it would pass for other bytes under the name.
+    await unlink(name).catch(() => {})
+    throw error
+  }
   return true
 }
 

@@ -94,6 +94,16 @@ test('a name is given once: the same bytes are found there, other bytes never re
   expect(await readdir(home.path)).toEqual(['a'])
 })
 
+test('a name that could not be given, where there are no hard links, is free again', async () => {
+  const home = await temporaryDir('place')
+  stack.push(home)
+  // A folder has no hard links on any file system, and cannot take the name of a file.
+  const folder = path.join(home.path, '.kurir-folder.part')
+  await mkdir(folder)
+  await expect(placeFile(folder, home.path, ['a', 'b.dcm'], new SafeFolders())).rejects.toThrow('ENOTDIR')
+  expect(await readdir(path.join(home.path, 'a'))).toEqual([])
+})
+
 test('a file that somebody else put there is as safe from a power cut as ours before it counts', async () => {
   const home = await temporaryDir('place')
   stack.push(home)
