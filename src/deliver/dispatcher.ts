@@ -237,7 +237,7 @@ export class Dispatcher implements Service {
     const { verdict } = sent
     if (verdict.scope === 'destination') {
       this.#hopper.suspect(delivery)
-      this.#giveBack([delivery])
+      this.#giveBack([delivery], verdict.retry === 'ambiguous')
       this.#destinationFailed(verdict.reason ?? 'refused', verdict.rest)
       return
     }
@@ -308,8 +308,8 @@ export class Dispatcher implements Service {
     this.#giveBack(this.#hopper.takeAll(() => true))
   }
 
-  #giveBack(deliveries: readonly ClaimedDelivery[]): void {
+  #giveBack(deliveries: readonly ClaimedDelivery[], maybeTaken = false): void {
     if (deliveries.length === 0) return
-    this.#returning = this.#returning.then(() => this.#deps.queue.giveBack(deliveries))
+    this.#returning = this.#returning.then(() => this.#deps.queue.giveBack(deliveries, maybeTaken))
   }
 }

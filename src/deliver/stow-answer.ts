@@ -1,3 +1,4 @@
+import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
 import { type Milliseconds, ms } from '../base/clock.ts'
 import type { HttpAnswer } from '../http/exchange.ts'
 import { answerFromXml, isXml } from './stow-answer-xml.ts'
@@ -29,8 +30,37 @@ const REFERENCED_SOP_INSTANCE_UID = '00081155'
 const FAILURE_REASON = '00081197'
 const WARNING_REASON = '00081196'
 
-/** Reads the Store Instances Response (PS3.18 10.5.3.2, annex F). A body that is none says nothing: its status has to do. */
-export function readStowReport({ body }: Pick<HttpAnswer, 'body'>): StowReport {
+/**
+ * Reads the Store Instances Response (PS3.18 10.5.3.2, annex F). A body that is none says nothing: its status has to do. One
+ * whose encoding cannot be taken off may have lists.
+ */
+export function readStowReport(answer: Pick<HttpAnswer, 'body' | 'headers'>): StowReport {
+  const body = decodedBody(answer)
+  return body === undefined ? { said: new Map(), lists: true, isWebPage: false } : readDecoded(body)
+}
+
+// We ask for identity; some servers compress all the same.
+const DECODERS: ReadonlyMap<string, (body: Buffer, bounds: { readonly maxOutputLength: number }) => Buffer> = new Map([
+  ['gzip', gunzipSync],
+  ['x-gzip', gunzipSync],
+  ['deflate', inflateSync],
+  ['br', brotliDecompressSync],
+])
+/** As much as is read of an answer that is not compressed. */
+const LARGEST_DECODED = 1_048_576
+
+/** Undefined when the encoding is not known (RFC 9110 8.4.1), is not what it says, or hides more than is read. */
+function decodedBody({ body, headers }: Pick<HttpAnswer, 'body' | 'headers'>): Buffer | undefined {
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? ''
+  if (encoding === '' || encoding === 'identity' || body.length === 0) return body
+  try {
+    return DECODERS.get(encoding)?.(body, { maxOutputLength: LARGEST_DECODED })
+  } catch {
+    return undefined
+  }
+}
+
+function readDecoded(body: Buffer): StowReport {
   const said = new Map<string, SaidOfInstance>()
   const root = rootOf(body)
   for (const item of itemsOf(root, REFERENCED_SOP_SEQUENCE)) {

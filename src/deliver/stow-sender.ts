@@ -183,7 +183,9 @@ function judgeAnswer(request: StowRequest, answer: HttpAnswer): (part: StowPart,
     if (state === 'unsent' && answer.status < 300) return { ...NOT_SENT, scope: 'association' }
     // Nor of those before, unless it names them.
     const names = lists || !request.isWhole
-    const context = { alone, lists: names, isWebPage, rest, othersTaken, maybeTaken, attempts: delivery.attempts }
+    const { attempts } = delivery
+    const hasLeft = state === 'sent'
+    const context = { alone, lists: names, isWebPage, hasLeft, rest, othersTaken, maybeTaken, attempts }
     return judgeStowAnswer(answer.status, said.get(delivery.outgoingUid), context)
   }
 }

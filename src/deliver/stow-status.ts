@@ -10,6 +10,8 @@ export interface StowContext extends StatusContext {
   readonly lists: boolean
   /** Whether a page for people came in a store's stead. */
   readonly isWebPage: boolean
+  /** Whether this instance had left whole, so that somebody behind the one who answered may have it. */
+  readonly hasLeft: boolean
   /** What Retry-After asked for. */
   readonly rest: Milliseconds | undefined
 }
@@ -49,6 +51,9 @@ const conflict: Row = (context) =>
 
 const taken: Row = (context) => (context.lists ? again('not-confirmed') : delivered(null)(context))
 
+/** A gateway speaks for itself (RFC 9110 15.6.3, 15.6.5): what the store behind it did nobody knows. */
+const gateway: Row = (context) => ({ ...SERVER_ERROR(context), retry: context.hasLeft ? 'ambiguous' : 'transient' })
+
 const SERVER_ERROR = resting('server-error')
 const NO_SERVICE = resting('no-such-service')
 
@@ -70,6 +75,8 @@ const BY_STATUS: ReadonlyMap<number, Row> = new Map<number, Row>([
   [415, believedAlone('media-type-not-supported')],
   [422, believedAlone('bad-request')],
   [429, resting('too-many-requests')],
+  [502, gateway],
+  [504, gateway],
   [507, resting('out-of-resources')],
 ])
 

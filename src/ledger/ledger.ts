@@ -95,6 +95,8 @@ export type SettleOutcome = 'applied' | 'superseded'
 export interface GivenBack {
   readonly delivery: DeliveryId
   readonly token: ClaimToken
+  /** Whether it may have been taken all the same: `ambiguousBefore` of the next claim. */
+  readonly maybeTaken?: boolean
 }
 
 export interface TokenGrant {

@@ -18,7 +18,7 @@ export interface Queue {
   /** Whether the claim is still ours, as far as we know. */
   isOurs(delivery: Pick<ClaimedDelivery, 'token'>): boolean
   /** Returns deliveries uncounted: the destination failed, or we are stopping. */
-  giveBack(deliveries: readonly Pick<ClaimedDelivery, 'id' | 'token'>[]): Promise<void>
+  giveBack(deliveries: readonly Pick<ClaimedDelivery, 'id' | 'token'>[], maybeTaken?: boolean): Promise<void>
   /** Keeps claims no longer: nobody knows what became of them. Each is made anew after its lease, marked as perhaps taken. */
   letGo(deliveries: readonly Pick<ClaimedDelivery, 'token'>[]): void
   readonly settlements: Settlements
@@ -99,11 +99,11 @@ export class LedgerQueue implements Queue, Service {
     return this.#claims.has(delivery.token)
   }
 
-  async giveBack(deliveries: readonly Pick<ClaimedDelivery, 'id' | 'token'>[]): Promise<void> {
+  async giveBack(deliveries: readonly Pick<ClaimedDelivery, 'id' | 'token'>[], maybeTaken = false): Promise<void> {
     if (deliveries.length === 0) return
     for (const { token } of deliveries) this.#claims.drop(token)
     try {
-      await this.#deps.ledger.giveBack(deliveries.map(({ id, token }) => ({ delivery: id, token })))
+      await this.#deps.ledger.giveBack(deliveries.map(({ id, token }) => ({ delivery: id, token, maybeTaken })))
     } catch {
       // Their leases end by themselves, and the rescue returns them then.
       this.#deps.log.warn('deliveries-not-given-back', { count: deliveries.length })

@@ -381,6 +381,16 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
       expect(await claimed()).toMatchObject({ id: delivery, attempts: 0 })
     })
 
+    test('what is given back may have been taken all the same: that is not forgotten, and no try is counted', async () => {
+      const { delivery } = await planned()
+      const first = await claimed()
+      await ledger.giveBack([{ delivery: first.id, token: first.token, maybeTaken: true }])
+      const second = await claimed()
+      expect(second).toMatchObject({ id: delivery, attempts: 0, ambiguousBefore: true })
+      await ledger.giveBack([{ delivery: second.id, token: second.token }])
+      expect(await claimed()).toMatchObject({ attempts: 0, ambiguousBefore: true })
+    })
+
     test('a lease is renewed by its holder, and rescued when it ends', async () => {
       await planned()
       const { token } = await claimed()

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import path from 'node:path'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterEach, expect, test } from '@jest/globals'
 import { ms } from '../../src/base/clock.ts'
 import { tagOf } from '../../src/dicom/attribute-path.ts'
@@ -219,6 +220,67 @@ test('a connection that dies after the request may have been taken: 409 to the s
     'AMBIGUOUS connection-closed',
     'DELIVERED_WITH_WARNING 0x0111 already-there',
   ])
+})
+
+test.each([502, 504])(
+  'what had left whole when a gateway answered %i may be behind it: 0111 then means that it is there, and no try is counted',
+  async (status) => {
+    const { server, harness } = await delivering()
+    server.answer = ({ uids }) =>
+      server.seen.length === 1
+        ? { status }
+        : { status: 409, body: sequence('00081198', [failedItem(uids[0] ?? '', 0x0111)]) }
+    const [id] = await oweAll(harness, many(1))
+    await harness.start()
+    await harness.until(1)
+    expect(await harness.tries(id)).toEqual(['DELIVERED_WITH_WARNING 0x0111 already-there'])
+  },
+)
+
+test('a server that answered 503 has taken nothing: 0111 then is a refusal', async () => {
+  const { server, harness } = await delivering()
+  server.answer = ({ uids }) =>
+    server.seen.length === 1
+      ? { status: 503 }
+      : { status: 409, body: sequence('00081198', [failedItem(uids[0] ?? '', 0x0111)]) }
+  const [id] = await oweAll(harness, many(1))
+  await harness.start()
+  await harness.until(1)
+  expect(await harness.tries(id)).toEqual(['PERMANENT 0x0111 duplicate-sop-instance'])
+})
+
+const PACKERS: Readonly<Record<string, (text: string) => Buffer>> = {
+  gzip: gzipSync,
+  deflate: deflateSync,
+  br: brotliCompressSync,
+}
+test.each(Object.keys(PACKERS))('lists that come compressed all the same are read: %s', async (encoding) => {
+  const { server, harness } = await delivering()
+  const pack = PACKERS[encoding] ?? gzipSync
+  server.answer = ({ uids }) => ({
+    status: 200,
+    headers: { 'content-encoding': encoding },
+    body: pack(JSON.stringify(sequence('00081198', [failedItem(uids[0] ?? '', 0x0122)]))),
+  })
+  const [id] = await oweAll(harness, many(1))
+  await harness.start()
+  await harness.until(1)
+  expect(server.seen[0]?.headers['accept-encoding']).toBe('identity')
+  expect(await harness.tries(id)).toEqual(['PERMANENT 0x0122 sop-class-not-supported'])
+})
+
+test.each([
+  ['an encoding that nobody knows', 'zip2', Buffer.from('PK')],
+  ['bytes that are not what they say', 'gzip', Buffer.from('no gzip')],
+  ['more than anybody lists', 'gzip', gzipSync(Buffer.alloc(8_000_000, 0x20))],
+])('a success in %s confirms nothing', async (_, encoding, body) => {
+  const { server, harness } = await delivering()
+  server.answer = (request) =>
+    server.seen.length === 1 ? { status: 200, headers: { 'content-encoding': encoding }, body } : takesAll(request)
+  const [id] = await oweAll(harness, many(1))
+  await harness.start()
+  await harness.until(1)
+  expect(await harness.tries(id)).toEqual(['TRANSIENT 200 not-confirmed', 'DELIVERED 200'])
 })
 
 test('a server that says 200 and lists nothing has stored nothing', async () => {

@@ -16,7 +16,11 @@ export interface StowRequestSeen {
 
 /** What it does with a request that was read to its end. `undefined`: it closes the connection without an answer. */
 export type Answer =
-  | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string | object }
+  | {
+      readonly status: number
+      readonly headers?: Readonly<Record<string, string>>
+      readonly body?: string | Buffer | object
+    }
   | undefined
 
 export interface StowServer extends AsyncDisposable {
@@ -56,7 +60,8 @@ export async function startStowServer(tls?: ServerOptions): Promise<StowServer> 
     seen.push(one)
     const answer = await state.answer(one)
     if (answer === undefined) return void request.socket.destroy()
-    const body = typeof answer.body === 'object' ? JSON.stringify(answer.body) : (answer.body ?? '')
+    const isText = typeof answer.body !== 'object' || answer.body instanceof Buffer
+    const body = isText ? (answer.body ?? '') : JSON.stringify(answer.body)
     response.writeHead(answer.status, { 'content-type': 'application/dicom+json', ...answer.headers }).end(body)
   }
   const server: Server = tls === undefined ? createServer(serve) : createSecureServer(tls, serve)

@@ -14,8 +14,8 @@ export const SETTLE = `UPDATE delivery SET state = ?, reason = ?, attempts = att
 export const ATTEMPT_INSERT = `INSERT INTO attempt (id, delivery, number, started_at, took, outcome, status, reason)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
 export const OBLIGATION_FOLLOWS = `UPDATE obligation SET state = ?, reason = ? WHERE delivery = ?`
-export const GIVE_BACK = `UPDATE delivery SET state = 'READY', next_attempt_at = ?, claim_token = NULL, claimed_by = NULL,
-  lease_until = NULL WHERE seq = ?`
+export const GIVE_BACK = `UPDATE delivery SET state = 'READY', next_attempt_at = ?, ambiguous = max(ambiguous, ?),
+  claim_token = NULL, claimed_by = NULL, lease_until = NULL WHERE seq = ?`
 export const RESCUABLE = `SELECT seq, id, destination, attempts FROM delivery
   WHERE destination = ? AND state = 'SENDING' AND (lease_until <= ? OR (claimed_by <> ? AND node = ?))`
 export const RESCUE = `UPDATE delivery SET state = 'READY', attempts = attempts + 1, ambiguous = 1, next_attempt_at = ?,
@@ -44,7 +44,7 @@ export function settleVerbs(context: WriteContext): Pick<WriterVerbs, 'settle' |
   const settle = db.prepare(SETTLE)
   const insertAttempt = db.prepare(ATTEMPT_INSERT)
   const follow = db.prepare(OBLIGATION_FOLLOWS)
-  const giveBack = db.prepare<[Instant, number]>(GIVE_BACK)
+  const giveBack = db.prepare<[Instant, number, number]>(GIVE_BACK)
   const refreshState = instanceStates(db)
   const errands = errandsOfRounds(context)
 
@@ -79,10 +79,10 @@ export function settleVerbs(context: WriteContext): Pick<WriterVerbs, 'settle' |
     context.audit.append(context.at(), { ...note, subject: ['Delivery', delivery], detail })
   }
 
-  function giveOneBack({ delivery, token }: GivenBack): void {
+  function giveOneBack({ delivery, token, maybeTaken }: GivenBack): void {
     const row = claimed.get(delivery, token)
     if (row === undefined) return
-    giveBack.run(context.at(), row.seq)
+    giveBack.run(context.at(), maybeTaken ? 1 : 0, row.seq)
     context.wake(`deliver:${row.destination}`)
   }
 
