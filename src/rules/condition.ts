@@ -116,7 +116,7 @@ export function matchedValues(name: Name, facts: Facts): readonly string[] {
   return header.values(name.path)?.map((value) => comparable(value, vr)) ?? [SOMETHING]
 }
 
-// Equal to no text that can be written in a rule, as control characters are refused there.
+// Equal to no text of a rule: values are compared without NULs around them, and such a text is refused.
 const SOMETHING = '\0'
 const OPAQUE: ReadonlySet<string> = new Set(['SQ', 'OB', 'OD', 'OF', 'OL', 'OV', 'OW'])
 

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { parseAeTitle } from '../dicom/ae-title.ts'
 import { TRANSFER_SYNTAXES, transferSyntaxByKeyword } from '../dicom/transfer-syntax.ts'
 import { isWithin, parseCidr } from './cidr.ts'
+import { type ComparedAs, neverFound } from './compared-text.ts'
 import { yesField } from './field.ts'
 import { isTimeVr, readMoment } from './moment.ts'
 import type { Name, StudyName } from './name.ts'
@@ -114,21 +115,11 @@ function compileOperator(key: string, place: Place, name: Name, lists: Lists): V
       return { test, steps: stepsOf(pattern), yes: `matches ${literal}`, no: `does not match ${literal}` }
     }
     case 'starts_with':
-      return {
-        test: (value) => value.startsWith(wanted),
-        yes: `starts with ${literal}`,
-        no: `does not start with ${literal}`,
-      }
     case 'ends_with':
-      return {
-        test: (value) => value.endsWith(wanted),
-        yes: `ends with ${literal}`,
-        no: `does not end with ${literal}`,
-      }
     case 'contains':
-      return { test: (value) => value.includes(wanted), yes: `contains ${literal}`, no: `does not contain ${literal}` }
+      return inPart(key as keyof typeof PARTS, place, wanted, name)
     case 'in_list':
-      return inList(place, literal, lists)
+      return inList(place, literal, name, lists)
     case 'within':
       return within(place, literal, name)
     case 'gt':
@@ -141,13 +132,34 @@ function compileOperator(key: string, place: Place, name: Name, lists: Lists): V
   }
 }
 
-function inList(place: Place, literal: string, lists: Lists): ValueTest | undefined {
+const PARTS = {
+  starts_with: {
+    yes: 'starts with',
+    no: 'does not start with',
+    test: (value: string, part: string) => value.startsWith(part),
+  },
+  ends_with: { yes: 'ends with', no: 'does not end with', test: (value: string, part: string) => value.endsWith(part) },
+  contains: { yes: 'contains', no: 'does not contain', test: (value: string, part: string) => value.includes(part) },
+} as const satisfies Partial<Record<ComparedAs, unknown>>
+
+function inPart(key: keyof typeof PARTS, place: Place, part: string, name: Name): ValueTest | undefined {
+  const problem = neverFound(part, name, key)
+  if (problem !== undefined) return place.report(problem)
+  const { yes, no, test } = PARTS[key]
+  return { test: (value) => test(value, part), yes: `${yes} ${part}`, no: `${no} ${part}` }
+}
+
+function inList(place: Place, literal: string, name: Name, lists: Lists): ValueTest | undefined {
   const list = lists.get(literal)
   if (list === undefined) {
     const known = [...lists.keys()].sort()
     return place.report(
       `No list ${literal}.${known.length === 0 ? ' None is declared.' : ` There are: ${known.join(', ')}.`}`,
     )
+  }
+  for (const text of list) {
+    const problem = neverFound(text, name)
+    if (problem !== undefined) return place.report(`The list ${literal} has a text that never equals one. ${problem}`)
   }
   return { test: (value) => list.has(value), yes: `is in ${literal}`, no: `is not in ${literal}` }
 }
@@ -206,7 +218,7 @@ function reader(vr: string): ((text: string) => number | undefined) | undefined 
 function readLiteral(place: Place, name: Name): string | undefined {
   const literal = (place.text() ?? '').normalize('NFC')
   if (literal === '') return place.report('An empty text equals nothing; write { present: false }.')
-  const problem = checkLiteral(literal, name)
+  const problem = checkLiteral(literal, name) ?? neverFound(literal, name)
   return problem === undefined ? literal : place.report(problem)
 }
 
