@@ -20,6 +20,7 @@ export async function zipOf(
   most = MOST_ENTRIES,
 ): Promise<NodeJS.ReadableStream | 'too-many'> {
   const zip = new ZipFile()
+  const names = new Names()
   let current: Readable | undefined
   let count = 0
   for await (const { header: _, ...rest } of instances) {
@@ -30,7 +31,7 @@ export async function zipOf(
     count += 1
     if (count > most) return 'too-many'
     const options = { size: head.length + instance.blob.length, compress: false, mode: 0o100640 }
-    zip.addReadStreamLazy(nameOf(instance), options, (give) => {
+    zip.addReadStreamLazy(names.nameOf(instance), options, (give) => {
       current = Readable.from(part10Slices(spool, instance, syntax), { objectMode: false })
       // A blob that cannot be read breaks the archive off: one that looks whole and is not would be worse.
       current.once('error', (error) => destroy(zip.outputStream, error))
@@ -47,9 +48,21 @@ function destroy(stream: NodeJS.ReadableStream, error: unknown): void {
   if ('destroy' in stream && typeof stream.destroy === 'function') stream.destroy(error)
 }
 
-/** `series/instance.dcm`; a UID that we would not write names nothing. */
-function nameOf({ id, identity }: SpooledInstance): string {
+/** `series/instance.dcm`, each once: a UID may lie in several studies, and who unpacks two of one name keeps one. */
+class Names {
+  readonly #given = new Map<string, number>()
+
+  nameOf(instance: SpooledInstance): string {
+    const path = pathOf(instance)
+    const version = (this.#given.get(path) ?? 0) + 1
+    this.#given.set(path, version)
+    return version === 1 ? `${path}.dcm` : `${path}-${version}.dcm`
+  }
+}
+
+/** A UID that we would not write names nothing. */
+function pathOf({ id, identity }: SpooledInstance): string {
   const { seriesInstanceUid: series, sopInstanceUid: uid } = identity
   const folder = series !== null && isWritableUid(series) ? series : 'series'
-  return `${folder}/${isWritableUid(uid) ? uid : id}.dcm`
+  return `${folder}/${isWritableUid(uid) ? uid : id}`
 }

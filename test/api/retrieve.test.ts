@@ -276,6 +276,18 @@ describe('a download', () => {
     expect((await api.get('/api/dicom/download/..%2f..')).status).toBe(400)
   })
 
+  test('of a UID that lies in two studies has a name for each of its instances', async () => {
+    const api = await open()
+    const twice = [ct(1), ct(1, { studyInstanceUid: '2.25.2', seriesInstanceUid: series, sopInstanceUid: one })]
+    for (const { file } of twice) await api.keep(file)
+    const archive = await api.get(`/api/dicom/download/${one}`)
+    await writeFile(join(api.folder, 'two.zip'), Buffer.from(await archive.arrayBuffer()))
+    await run('python3', ['-m', 'zipfile', '-e', join(api.folder, 'two.zip'), api.folder])
+    expect(readdirSync(join(api.folder, series)).sort()).toEqual([`${one}-2.dcm`, `${one}.dcm`])
+    const files = [`${one}.dcm`, `${one}-2.dcm`].map((name) => readFile(join(api.folder, series, name)))
+    expect(digests(await Promise.all(files))).toEqual(digests(twice.map(({ file }) => file)))
+  })
+
   test('of more than one archive can list is refused, not cut short', async () => {
     const { shelf, keep } = await open()
     for (const n of [1, 2, 3]) await keep(ct(n).file)
