@@ -508,6 +508,14 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
       expect(await Promise.all(made.map(stateOf))).toEqual(['READY', 'REJECTED', 'READY', 'REJECTED', 'FAILED'])
       expect(await ledger.deliveriesRetry({ destination: 'pacs' }, 100, BY)).toEqual({ retried: 3, left: 0 })
     })
+
+    test('what a rule is called says nothing of the state of what it owes', async () => {
+      const rules = [{ name: 'READY', file: '10.yaml', line: 1, rulesetDigest: 'test' }]
+      const { delivery } = await planned({}, forward('pacs', { rules }))
+      await ledger.settle([settlement(await claimed(), { state: 'FAILED' })])
+      expect(await ledger.deliveriesRetry({ rule: 'READY' }, 10, BY)).toEqual({ retried: 1, left: 0 })
+      expect(await stateOf(delivery)).toBe('READY')
+    })
   })
 
   describe(`${name}: wakes`, () => {

@@ -6,6 +6,7 @@ import { deliverySources } from './delivery-sources.ts'
 import { type Placed, pager } from './paging.ts'
 
 const SELECT = `SELECT d.id, d.planned_at AS at, d.seq FROM delivery d`
+const WAITING_IF_READY = `(d.state <> 'READY' OR (d.attempts > 0 AND d.next_attempt_at > ?))`
 
 /** Beyond this many the rest is not counted: a person who retries a thousand at a time need not know more. */
 export const LEFT_CAP = 10_000
@@ -28,10 +29,8 @@ export function deliverySelecting(db: Connection) {
   ): { readonly ids: readonly DeliveryId[]; readonly left: number } => {
     const sources = sourcesOf(SELECT, selection).map((source) => ({
       ...source,
-      where: source.params.includes('READY')
-        ? [...source.where, 'd.attempts > 0', 'd.next_attempt_at > ?']
-        : source.where,
-      params: source.params.includes('READY') ? [...source.params, now] : source.params,
+      where: [...source.where, WAITING_IF_READY],
+      params: [...source.params, now],
     }))
     const range = { limit: limit + LEFT_CAP, newestFirst: false, after: undefined, before: undefined }
     const rows = merged<Found>(sources, range)
