@@ -275,6 +275,21 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       expect(await ledger.plan([entry])).toEqual([{ kind: 'superseded' }])
     })
 
+    test('a delivery of a study’s moment that is released with a correction is owed by that moment again', async () => {
+      const id = await planned([forward('pacs')], {}, { moment: POLICY })
+      const round = await open1()
+      const sends = owes(id, forward('cloud', { held: 'conflict' }))
+      await ledger.planRound(part(round, [sends]))
+      const [row] = await held()
+      await ledger.holdRelease(row?.id ?? fail('none'), 'corrected', BY, AMENDMENT)
+      // What the instance's own moment made us owe stays as it is.
+      expect(await undecided()).toEqual([])
+      const [again] = await ledger.openRounds(5)
+      expect(again).toMatchObject({ id: round.id })
+      await ledger.planRound(part(again ?? fail('none'), [owes(id, forward('cloud'))]))
+      expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 2, HELD: 0, CANCELLED: 1 })
+    })
+
     test('a held delivery goes when released, and is cancelled when discarded', async () => {
       await planned([forward('pacs', { held: 'conflict' }), forward('cloud', { held: 'conflict' })])
       const [cloud, pacs] = await held()

@@ -86,7 +86,10 @@ export function holdVerbs(context: WriteContext): Pick<WriterVerbs, 'holdRelease
   /** What the delivery would carry is written: with a correction there must be another one. */
   function releaseDelivery(row: Held, delivery: DeliveryId, by: Actor, amendment?: NewAmendment) {
     if (amendment === undefined) return deliveries.deliveryRetry(delivery, by)
-    if (!correct(row.instance, amendment, by.name)) anew.instance(row.instance)
+    const isAnew = correct(row.instance, amendment, by.name)
+    // The moment that owed it owes the other one.
+    if (row.round !== null) anew.round(row.round)
+    else if (!isAnew) anew.instance(row.instance)
     return deliveries.deliveryCancel(delivery, 'amended', by)
   }
 
