@@ -1,4 +1,4 @@
-import { type Clock, elapsed, type Instant, type Milliseconds } from '../base/clock.ts'
+import { type Clock, elapsed, type Instant, type Milliseconds, ms } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { HttpReach } from '../http/reach.ts'
 import type {
@@ -96,9 +96,9 @@ export class HttpServices implements Services, AsyncDisposable {
   async #call(verb: Verb, call: ServiceCall, signal: AbortSignal): Promise<CallOutcome> {
     const settings = this.#deps.settings().get(call.service)
     const declared = settings?.calls.get(call.call)
-    if (settings === undefined) return again('service', 'the rules have no such service')
-    if (declared === undefined) return again('service', 'the service has no such call in the rules')
-    if (settings.reach.kind !== 'http') return again('service', whyNot(settings.reach))
+    if (settings === undefined) return notDeclared('the rules have no such service')
+    if (declared === undefined) return notDeclared('the service has no such call in the rules')
+    if (settings.reach.kind !== 'http') return notDeclared(whyNot(settings.reach))
     const { clock } = this.#deps
     const [at, from] = [clock.now(), clock.monotonic()]
     const line = this.#lineOf(call.service, settings.reach.http)
@@ -153,6 +153,10 @@ export class HttpServices implements Services, AsyncDisposable {
     return { ...http, state: 'RESTING', since, until, reason }
   }
 }
+
+/** Only a person brings it back: thousands that wait must not all come again every few seconds. */
+const notDeclared = (reason: string): CallOutcome => again('service', reason, null, NOT_DECLARED_WAIT)
+const NOT_DECLARED_WAIT = ms(60_000)
 
 type NotReached = Exclude<ServiceSettings['reach'], { readonly kind: 'http' }>
 

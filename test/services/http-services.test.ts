@@ -381,7 +381,10 @@ describe('what is known of a service', () => {
     expect(other.count()).toBe(1)
     work.settings = new Map()
     work.services.reconfigure()
-    expect(reasonOf(await work.ask('order', ACC))).toBe('again service null: the rules have no such service')
+    const gone = await work.ask('order', ACC)
+    expect(reasonOf(gone)).toBe('again service null: the rules have no such service')
+    // Who waits for what only a person can bring back is not to try as for a moment's failure.
+    expect(gone).toMatchObject({ retryAfter: 60_000 })
     expect(work.services.states()).toEqual([])
   })
 
@@ -397,7 +400,7 @@ describe('what is known of a service', () => {
       scope: 'service',
       reason,
       status: null,
-      retryAfter: null,
+      retryAfter: 60_000,
     })
     expect(work.services.states()[0]).toMatchObject({ state: 'NOT_CONFIGURED', reason, address: null })
   })
