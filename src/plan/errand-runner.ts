@@ -1,5 +1,5 @@
 import { backoff } from '../base/backoff.ts'
-import { type Instant, instant, type Milliseconds, ms } from '../base/clock.ts'
+import { type Clock, type Instant, instant, type Milliseconds, ms } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import type { Log } from '../base/log.ts'
 import type { ClaimedErrand, ErrandSettlement } from '../ledger/errands.ts'
@@ -16,10 +16,12 @@ export interface ErrandRunnerDeps {
   readonly services: Pick<Services, 'tell'>
   readonly ruleset: () => Ruleset
   readonly random: () => number
+  readonly clock: Pick<Clock, 'sleep'>
   readonly log: Log
 }
 
 const AT_ONCE = 16
+const SETTLE_AGAIN = { first: ms(200), longest: ms(10_000) }
 
 type Verdict = Pick<ErrandSettlement, 'state' | 'nextAttemptAt' | 'reason'> & {
   readonly outcome: AttemptOutcome | null
@@ -72,12 +74,28 @@ export class ErrandRunner implements DueWorkOf {
       const { outcome, ...verdict } = this.#judge(errand, told)
       const status = told.status === null ? null : String(told.status)
       const attempt = outcome === null ? null : { startedAt, took, outcome, status, reason: verdict.reason }
-      await ledger.settleErrand({ errand: id, token, attempt, ...verdict })
+      await this.#settle({ errand: id, token, attempt, ...verdict }, stopping)
       log.info('service-told', { service, state: told.kind, took })
     } catch (error) {
       // Its lease ends, and it is told again: being told twice is what `already` is for.
       if (stopping.aborted) return
       log.warn('errand-not-settled', { service, code: error instanceof KurirError ? error.code : 'internal' })
+    }
+  }
+
+  /** What a service has heard is put on record as soon as the ledger can: till then nobody else tells it. */
+  async #settle(settlement: ErrandSettlement, stopping: AbortSignal): Promise<void> {
+    const { ledger, clock, random, log } = this.#deps
+    for (let failures = 1; ; failures += 1) {
+      try {
+        await ledger.settleErrand(settlement)
+        return
+      } catch (error) {
+        const code = error instanceof KurirError ? error.code : 'internal'
+        if (code === 'ledger-closed') throw error
+        log.error('settlements-not-written', { count: 1, code })
+        await clock.sleep(backoff(SETTLE_AGAIN, failures, random()), stopping)
+      }
     }
   }
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { instant, ms, systemClock } from '../../src/base/clock.ts'
 import { KurirError } from '../../src/base/failure.ts'
 import { silentLog } from '../../src/base/log.ts'
+import type { ErrandSettlement } from '../../src/ledger/errands.ts'
 import type { InstanceId } from '../../src/ledger/ids.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { RoundPart } from '../../src/ledger/rounds.ts'
@@ -85,7 +86,13 @@ describe('what the planner leaves for later', () => {
     await opened[Symbol.asyncDispose]()
   })
 
-  const parts = (ruleset: Ruleset) => ({ ledger, ruleset: () => ruleset, random: () => 0.5, log: silentLog })
+  const parts = (ruleset: Ruleset) => ({
+    ledger,
+    ruleset: () => ruleset,
+    random: () => 0.5,
+    clock: opened.clock,
+    log: silentLog,
+  })
   const fill = (instances: number, perStudy: number) => fillPast(ledger, { instances, perStudy, endsAt: ledger.now() })
   async function planAll(ruleset: Ruleset): Promise<number> {
     const waiting = await ledger.unplanned(5_000)
@@ -415,6 +422,27 @@ describe('what the planner leaves for later', () => {
     answer.resolve({ kind: 'accepted', status: 200 })
     await step(errands)
     expect(await errand()).toMatchObject({ state: 'DELIVERED', attempts: 1 })
+  })
+
+  test('a service that heard is not told again because its answer could not be put on record at once', async () => {
+    const { ruleset, errand } = await notified('received')
+    const service = his()
+    let failures = 3
+    const full: Ledger = Object.create(ledger, {
+      settleErrand: {
+        value: (settlement: ErrandSettlement) =>
+          failures-- > 0
+            ? Promise.reject(new KurirError('disk-full', 'transient', 'full'))
+            : ledger.settleErrand(settlement),
+      },
+    })
+    const errands = new ErrandRunner({ ...parts(ruleset), ledger: full, services: service })
+    for (let minute = 0; minute < 10; minute += 1) {
+      await step(errands)
+      await opened.clock.advance(60_000)
+    }
+    expect(await errand()).toMatchObject({ state: 'DELIVERED', attempts: 1 })
+    expect(service.told).toHaveLength(1)
   })
 
   test('new rules that the ledger could not ask for decide again as soon as it can', async () => {
