@@ -545,7 +545,8 @@ test('200 MB leave in one request without growing with it', async () => {
   await harness.until(4)
   clearInterval(watch)
   expect(bytes).toBeGreaterThan(200_000_000)
-  expect((most - before) / 2 ** 20).toBeLessThan(100)
+  // The server that receives it is in this process too.
+  expect((most - before) / 2 ** 20).toBeLessThan(150)
 })
 
 test('stopping in mid-request returns what was on its way uncounted', async () => {
