@@ -64,7 +64,7 @@ async function watching(lookAnyway = 3_600_000): Promise<Told> {
     await Promise.race([first, new Promise((resolve) => setTimeout(resolve, 400))])
   }
   // The last of these writes may be a change of its own.
-  for (let next = told.next(); (await texts.at(-1)) !== `00.yaml=${written}`; next = told.next()) await next
+  for (let next = told.next(); !(await texts.at(-1))?.includes(`00.yaml=${written}`); next = told.next()) await next
   texts.length = 0
   return told
 }
