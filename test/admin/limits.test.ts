@@ -95,23 +95,26 @@ const ATTACKS: readonly (readonly [what: string, body: () => unknown, status: nu
   ['a persisted query', () => ({ extensions: { persistedQuery: { version: 1, sha256Hash: 'a'.repeat(64) } } }), 200],
 ]
 
-test.each(ATTACKS)('%s is refused, and costs next to nothing', async (_what, body, status) => {
-  const text = JSON.stringify(body())
+test.each(ATTACKS)('%s is refused, and costs less than 100 ms', async (_what, body, status) => {
+  // Encoded beforehand: that is the sender's cost.
+  const bytes = Buffer.from(JSON.stringify(body()))
   const costs: number[] = []
   for (let attempt = 0; attempt < 3; attempt += 1) {
     const before = process.cpuUsage()
-    const response = await post(text)
+    const response = await post(bytes)
     await response.text()
     const { user, system } = process.cpuUsage(before)
     costs.push((user + system) / 1_000)
     expect(response.status).toBe(status)
   }
-  // The least is what it costs; above that is what else this process does, such as sending ten megabytes.
-  expect(Math.min(...costs)).toBeLessThan(text.length > 1e6 ? 1_000 : 100)
+  // The least is what it costs; above that is what else this process does. The ten megabytes are mostly the cost of sending.
+  expect(Math.min(...costs)).toBeLessThan(bytes.length > 1e6 ? 250 : 100)
 })
 
-const post = (body: string, headers: Record<string, string> = { 'content-type': 'application/json' }) =>
-  fetch(`${admin.url}/graphql`, { method: 'POST', headers: { authorization: 'Bearer VIEWER', ...headers }, body })
+const post = (
+  body: string | Buffer<ArrayBuffer>,
+  headers: Record<string, string> = { 'content-type': 'application/json' },
+) => fetch(`${admin.url}/graphql`, { method: 'POST', headers: { authorization: 'Bearer VIEWER', ...headers }, body })
 
 test('what stays within the limits is answered', async () => {
   const page = '{ studies(first: 200) { nodes { instances(first: 100) { nodes { id } } } } }'

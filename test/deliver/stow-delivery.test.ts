@@ -523,7 +523,8 @@ test('a token by client credentials that is no longer taken is renewed, and no t
   expect(issued).toBe(2)
 })
 
-test('200 MB leave in one request without growing with it', async () => {
+/** By how many megabytes this process, which receives them too, grows while 200 leave in one request. */
+async function growthBy200Megabytes(): Promise<number> {
   const { server, harness } = await delivering({ timeout: ms(20_000) })
   let bytes = 0
   server.early = (request, response) => {
@@ -545,8 +546,13 @@ test('200 MB leave in one request without growing with it', async () => {
   await harness.until(4)
   clearInterval(watch)
   expect(bytes).toBeGreaterThan(200_000_000)
-  // The server that receives it is in this process too.
-  expect((most - before) / 2 ** 20).toBeLessThan(150)
+  return (most - before) / 2 ** 20
+}
+
+test('200 MB leave in one request without growing with it', async () => {
+  const growth = await growthBy200Megabytes()
+  // What else this process collects or not in that time is not the request's, and comes once.
+  expect(growth < 100 ? growth : await growthBy200Megabytes()).toBeLessThan(100)
 })
 
 test('stopping in mid-request returns what was on its way uncounted', async () => {
