@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { isLike, isMatch } from '../../src/api/qido-match.ts'
 import { tagOf } from '../../src/dicom/attribute-path.ts'
 import { ctInstance } from '../support/data-set.ts'
+import { processorMs } from '../support/processor-time.ts'
 import { openApi } from './api-harness.ts'
 
 let stack: AsyncDisposableStack
@@ -167,9 +168,8 @@ describe('matching', () => {
   })
 
   test('no pattern takes long', () => {
-    const began = performance.now()
-    expect(isLike(`${'*a'.repeat(1_000)}*b`, 'a'.repeat(4_000))).toBe(false)
-    expect(performance.now() - began).toBeLessThan(1_000)
+    const look = () => expect(isLike(`${'*a'.repeat(1_000)}*b`, 'a'.repeat(4_000))).toBe(false)
+    expect(processorMs(look)).toBeLessThan(1_000)
   })
 
   test('each VR has its own way', () => {

@@ -9,6 +9,7 @@ import { encodePart10Head } from '../../src/dicom/file-meta.ts'
 import { parseUid, type SopClassUid, type SopInstanceUid, type TransferSyntaxUid } from '../../src/dicom/uid.ts'
 import type { StowDoorDeps } from '../../src/ingest/stow-door.ts'
 import { testWithPeers } from '../support/peers.ts'
+import { leastOfThree } from '../support/processor-time.ts'
 import { collect } from '../support/spool-on-disk.ts'
 import { type MadePart, related, relatedType } from '../support/stow-bodies.ts'
 import { type StowFixture, startStow } from '../support/stow-harness.ts'
@@ -278,11 +279,14 @@ describe('what cannot become an instance', () => {
     const model = jsonModel('1.5', { '00081140': { vr: 'SQ', Value: items } })
     const parts = Array.from({ length: 400 }, (_, n) => bulkPart(`n${n}`, Buffer.from('ab')))
     const body = related([jsonPart([model]), ...parts])
-    const before = process.threadCpuUsage()
-    const response = await door.post('/studies', body, relatedType('application/dicom+json'))
-    const { user } = process.threadCpuUsage(before)
-    expect(await failureReasons(response)).toEqual({ status: 409, failed: [0xc000], nameless: [] })
-    expect(user / 1_000).toBeLessThan(4_000)
+    const cost = async (): Promise<number> => {
+      const before = process.threadCpuUsage()
+      const response = await door.post('/studies', body, relatedType('application/dicom+json'))
+      const { user } = process.threadCpuUsage(before)
+      expect(await failureReasons(response)).toEqual({ status: 409, failed: [0xc000], nameless: [] })
+      return user / 1_000
+    }
+    expect(await leastOfThree(4_000, cost)).toBeLessThan(4_000)
   })
 
   describe('a picture in frames, one of which', () => {

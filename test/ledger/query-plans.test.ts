@@ -38,6 +38,7 @@ import * as ruleset from '../../src/ledger/sqlite/ruleset-verbs.ts'
 import * as settle from '../../src/ledger/sqlite/settle-verbs.ts'
 import * as studyTimer from '../../src/ledger/sqlite/study-timer.ts'
 import * as time from '../../src/ledger/sqlite/time-mark.ts'
+import { measured } from '../support/processor-time.ts'
 import { fillMillion, MILLION } from './million-rows.ts'
 import { type OpenedWriter, openWriterHere } from './open-writer.ts'
 import { admission, forward, tried } from './sample.ts'
@@ -141,9 +142,8 @@ describe('at a million deliveries', () => {
     const timings: Record<string, number> = {}
     const timed = <T>(name: string, act: () => T): T => {
       act()
-      const start = performance.now()
-      const value = act()
-      timings[name] = performance.now() - start
+      const { value, tookMs } = measured(act)
+      timings[name] = tookMs
       return value
     }
     timed('page of deliveries', () => verbs.deliveries({}, { first: 50 }))

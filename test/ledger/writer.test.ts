@@ -5,6 +5,7 @@ import type { NewObligation } from '../../src/ledger/ledger.ts'
 import { type Connection, connectReader } from '../../src/ledger/sqlite/connection.ts'
 import { DELIVERY_INSERT } from '../../src/ledger/sqlite/delivery-planning.ts'
 import { isFull, openWriter } from '../../src/ledger/sqlite/writer.ts'
+import { measured } from '../support/processor-time.ts'
 import { answerOf, type OpenedWriter, openWriterHere } from './open-writer.ts'
 import { admission, forward, START } from './sample.ts'
 
@@ -268,11 +269,9 @@ describe('what a verb costs in the writer', () => {
     const count = 400
     const took = { admit: Infinity, plan: Infinity, claim: Infinity, settle: Infinity }
     const timed = <T>(verb: keyof typeof took, act: () => T): T => {
-      const before = process.threadCpuUsage()
-      const value = act()
-      const { user, system } = process.threadCpuUsage(before)
-      // The least of three is what it costs once it is compiled.
-      took[verb] = Math.min(took[verb], (user + system) / count)
+      const { value, tookMs } = measured(act)
+      // The least of three is what it costs once it is compiled. In microseconds.
+      took[verb] = Math.min(took[verb], (tookMs * 1_000) / count)
       return value
     }
     for (let round = 0; round < 3; round += 1) {

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { decide, explain } from '../../src/rules/decide.ts'
 import { decideStudy } from '../../src/rules/decide-study.ts'
 import type { Ruleset } from '../../src/rules/ruleset.ts'
+import { leastOfThree, processorMs } from '../support/processor-time.ts'
 import { factsFrom, rulesetOf } from './support.ts'
 
 // As random as a seed makes it: a pattern whose automaton has many states then meets all of them.
@@ -46,7 +47,7 @@ describe('64 KB against the nastiest pattern', () => {
       [match, value] as const,
       [replace, value] as const,
     ])
-    expect(await longestTurn(rounds)).toBeLessThan(MOST)
+    expect(await leastOfThree(MOST, () => longestTurn(rounds))).toBeLessThan(MOST)
   })
 })
 
@@ -61,10 +62,8 @@ async function longestTurn(rounds: readonly (readonly [Ruleset, string])[]): Pro
   for (const [ruleset, value] of rounds) {
     const facts = factsFrom({ ImageComments: value })
     await turn()
-    const before = process.threadCpuUsage()
-    decide(ruleset, facts)
-    const { user, system } = process.threadCpuUsage(before)
-    longest = Math.max(longest, (user + system) / 1_000)
+    const took = processorMs(() => decide(ruleset, facts))
+    longest = Math.max(longest, took)
   }
   return longest
 }

@@ -30,7 +30,9 @@ export async function siteFolders(
   const write = async (files: Readonly<Record<string, string>>): Promise<void> => {
     await rm(rulesDir, { recursive: true, force: true })
     await mkdir(rulesDir)
-    for (const [name, text] of Object.entries(files)) await writeFile(path.join(rulesDir, name), text)
+    // A folder that the rules name from here is the site's, not one of the project.
+    for (const [name, text] of Object.entries(files))
+      await writeFile(path.join(rulesDir, name), text.replaceAll('path: ./', `path: ${home}/`))
   }
   await write({ '00.yaml': rules })
   return {
