@@ -296,6 +296,16 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
       expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 2, undecided: 0 })
     })
 
+    test('an instance that is to be decided anew is pending, though what it was owed before comes to its end', async () => {
+      const { instance } = await planned({}, forward('pacs'))
+      const claim = await claimed()
+      await ledger.instanceReplan(instance, BY)
+      await ledger.settle([settlement(claim)])
+      expect((await ledger.views.instance(instance))?.state).toBe('PENDING')
+      await planOf(instance, forward('pacs'))
+      expect((await ledger.views.instance(instance))?.state).toBe('SETTLED')
+    })
+
     test('an instance that is not there, or cannot be read, gets no new decision', async () => {
       expect((await ledger.instanceReplan('nobody' as InstanceId, BY)).kind).toBe('not-found')
       const contradicting = admission({ unreadable: 'contradicts its command' })

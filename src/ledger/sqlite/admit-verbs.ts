@@ -116,7 +116,7 @@ function duplicatesStandAlone(context: WriteContext): (withdrawn: number) => voi
     for (const { seq, id } of find.all(withdrawn)) {
       cancel.run(seq)
       undecided.run(seq)
-      refreshState(seq, true)
+      refreshState(seq)
       const note = { event: 'Decision Asked Anew', actor: 'spool', outcome: 'success' } as const
       context.audit.append(context.at(), { ...note, subject: ['Instance', id], detail: 'duplicate of one withdrawn' })
       context.wake('plan')

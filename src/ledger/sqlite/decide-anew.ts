@@ -27,7 +27,7 @@ export function decidingAnew(context: WriteContext): DecidingAnew {
     instance(seq) {
       forget.run(seq)
       anew.run(seq)
-      refreshState(seq, true)
+      refreshState(seq)
       context.wake('plan')
     },
     round(seq) {

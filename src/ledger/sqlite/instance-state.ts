@@ -2,6 +2,7 @@ import type { DeliveryState, InstanceState, ObligationState } from '../states.ts
 import type { Connection } from './connection.ts'
 
 export const OBLIGATION_STATES_OF = `SELECT DISTINCT state FROM obligation WHERE instance = ?`
+export const IS_UNDECIDED = `SELECT undecided FROM instance WHERE seq = ?`
 export const INSTANCE_STATE_SET = `UPDATE instance SET state = ? WHERE seq = ? AND state <> ?`
 
 /**
@@ -15,12 +16,13 @@ export function instanceStateOf(states: readonly ObligationState[], undecided: b
   return states.length > 0 && states.every((state) => state === 'DISCARDED') ? 'DISCARDED' : 'SETTLED'
 }
 
-/** Brings the stored state of a decided instance in line with its obligations, in the same transaction. */
-export function instanceStates(db: Connection): (instance: number, undecided?: boolean) => void {
+/** Brings the stored state of an instance in line with its obligations, in the same transaction. */
+export function instanceStates(db: Connection): (instance: number) => void {
   const owed = db.prepare<[number], ObligationState>(OBLIGATION_STATES_OF).pluck()
+  const undecided = db.prepare<[number], number>(IS_UNDECIDED).pluck()
   const set = db.prepare<[InstanceState, number, InstanceState]>(INSTANCE_STATE_SET)
-  return (instance, undecided = false) => {
-    const state = instanceStateOf(owed.all(instance), undecided)
+  return (instance) => {
+    const state = instanceStateOf(owed.all(instance), undecided.get(instance) === 1)
     set.run(state, instance, state)
   }
 }

@@ -136,7 +136,7 @@ function replanning(context: WriteContext): WriterVerbs['instanceReplan'] {
     if (row.undecided === 1) return { kind: 'ok', value: id }
     forget.run(row.seq)
     replan.run(row.seq)
-    refreshState(row.seq, true)
+    refreshState(row.seq)
     const note = { event: 'Decision Asked Anew', actor: by.name, outcome: 'success' } as const
     context.audit.append(context.at(), { ...note, subject: ['Instance', id] })
     context.wake('plan')

@@ -206,9 +206,9 @@ function planningMembers(context: WriteContext): (round: ToPlan, part: RoundPart
       else if (owe(by, owed) === 'answered') answered = true
     }
     // Wall W6. One that an answer made undecided since it was frozen is accounted for by that.
-    const isUndecided = member.undecided === 1
-    if (!isUndecided && owes.get(member.seq) === undefined) owe(by, { kind: 'HOLD', rule: null, reason: 'no-decision' })
-    refreshState(member.seq, isUndecided)
+    const isAccounted = member.undecided === 1 || owes.get(member.seq) !== undefined
+    if (!isAccounted) owe(by, { kind: 'HOLD', rule: null, reason: 'no-decision' })
+    refreshState(member.seq)
     return answered
   }
 }
