@@ -482,6 +482,26 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       await open1()
     })
 
+    test('that were waited for longest come without what streams in just then, which takes part in the next', async () => {
+      const first = await member()
+      const late = await admitted()
+      const cut = await ledger.openRound('2.25.1', 'longest')
+      const round = cut.kind === 'opened' ? cut.round : fail(cut.kind)
+      expect((await ledger.roundMembers(round.id, 10)).map(({ id }) => id)).toEqual([first])
+      await plan(late, [forMoment], { moment: POLICY })
+      await ledger.planRound(part(round, [owes(first, forward('cloud'))]))
+      const second = await open1()
+      expect((await ledger.roundMembers(second.id, 10)).map(({ id, isNew }) => [id, isNew])).toEqual([
+        [first, false],
+        [late, true],
+      ])
+      // One that a round has seen already is waited for: that round's members are not to be told half.
+      await ledger.planRound(part(second, [owes(first), owes(late, forward('cloud', { outgoingUid: '2.25.98' }))]))
+      await ledger.instanceReplan(first, BY)
+      await member()
+      expect(await ledger.openRound('2.25.1', 'longest')).toEqual({ kind: 'not-yet' })
+    })
+
     test('are written in parts, each once however often it is done', async () => {
       const ids = [await member(), await member()]
       expect(await ledger.views.obligationCounts()).toMatchObject({ WAITING: 2 })

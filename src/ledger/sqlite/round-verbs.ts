@@ -19,13 +19,15 @@ export const ROUND_OPEN_OF = `SELECT id, number, version, settled_by AS settledB
   ruleset_digest AS begunBy FROM study_round
   WHERE study = ? AND state = 'OPEN' ORDER BY number LIMIT 1`
 export const ROUND_LAST = `SELECT max(number) FROM study_round WHERE study = ?`
-export const STUDY_UNDECIDED = `SELECT 1 FROM instance WHERE study = ? AND +undecided = 1 LIMIT 1`
+/** What is not decided at its own moment yet: any of it, or only what a round has had already. */
+export const STUDY_UNDECIDED = `SELECT 1 FROM instance i WHERE i.study = ? AND +i.undecided = 1
+  AND (? OR EXISTS (SELECT 1 FROM round_member m WHERE m.instance = i.seq)) LIMIT 1`
 export const ROUND_INSERT = `INSERT INTO study_round (id, study, number, settled_by, state, version, opened_at)
   VALUES (?, ?, ?, ?, 'OPEN', 1, ?)`
-/** Discarded and unreadable ones are no part of the moment. */
+/** Discarded and unreadable ones are no part of the moment; what is new and not decided yet is part of the next. */
 export const MEMBERS_FREEZE = `INSERT INTO round_member (round, instance, is_new)
   SELECT ?, i.seq, NOT EXISTS (SELECT 1 FROM round_member m WHERE m.instance = i.seq) FROM instance i
-  WHERE i.study = ? AND i.state <> 'DISCARDED' AND i.unreadable IS NULL ORDER BY i.seq`
+  WHERE i.study = ? AND i.state <> 'DISCARDED' AND i.unreadable IS NULL AND +i.undecided = 0 ORDER BY i.seq`
 export const ROUND_TO_PLAN = `SELECT r.seq, r.study, r.number, r.version, r.state, s.study_instance_uid AS uid
   FROM study_round r JOIN study s ON s.seq = r.study WHERE r.id = ?`
 export const MEMBER_TO_PLAN = `SELECT i.seq, i.study, i.sha256, i.state, i.undecided
@@ -94,7 +96,7 @@ function opening(context: WriteContext): WriterVerbs['openRound'] {
   const study = db.prepare<[string], number>(STUDY_BY_UID).pluck()
   const openOf = db.prepare<[number], OpenOf>(ROUND_OPEN_OF)
   const last = db.prepare<[number], number | null>(ROUND_LAST).pluck()
-  const undecided = db.prepare<[number], number>(STUDY_UNDECIDED).pluck()
+  const undecided = db.prepare<[number, number], number>(STUDY_UNDECIDED).pluck()
   const insert = db.prepare(ROUND_INSERT)
   const freeze = db.prepare<[number, number]>(MEMBERS_FREEZE)
   const hasNew = db.prepare<[number], number>(STUDY_HAS_NEW).pluck()
@@ -107,7 +109,8 @@ function opening(context: WriteContext): WriterVerbs['openRound'] {
     const open = openOf.get(seq)
     // Rounds of one study follow one another: what came since takes part in the next.
     if (open !== undefined) return { kind: 'opened', round: { ...open, studyInstanceUid: uid } }
-    if (undecided.get(seq) !== undefined) {
+    // The longest time ends a stream that never pauses: waiting for what comes in would be waiting for its end.
+    if (undecided.get(seq, settledBy === 'longest' ? 0 : 1) !== undefined) {
       timers.later(seq, context.at() + NOT_YET_MS)
       return { kind: 'not-yet' }
     }
