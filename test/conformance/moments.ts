@@ -378,6 +378,23 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       expect(await ledger.nextQuestionAt()).toBeUndefined()
     })
 
+    test('for how long nothing was found survives a clock that was set back while nobody ran', async () => {
+      const id = await planned([waiting()])
+      await opened.clock.advance(100_000)
+      await admitted({ study: '2.25.2' })
+      opened.clock.jump(-86_400_000)
+      ledger = await opened.reopen()
+      await answer(answered(MISSING))
+      const [first] = await ledger.answers([{ instance: id, key: 'k1' }])
+      expect(first?.askedAt).toBe(ledger.now() - 100_000)
+      const rests = [{ key: 'k1', answeredAt: first?.answeredAt ?? fail('none') }]
+      await plan(id, [waiting(ledger.now() + 400_000, false)], { rests })
+      opened.clock.jump(-86_400_000)
+      ledger = await opened.reopen()
+      const [kept] = await ledger.answers([{ instance: id, key: 'k1' }])
+      expect(kept?.askedAt).toBe(ledger.now() - 100_000)
+    })
+
     test('no answer comes back later, uncounted where nobody was asked; a refusal holds', async () => {
       const id = await planned([waiting()])
       const again = {

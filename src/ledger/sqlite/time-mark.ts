@@ -29,11 +29,15 @@ export const SHIFT_MOMENTS = `UPDATE study_timer SET due_at = due_at - ?, longes
   opened_at = opened_at - ? WHERE due_at > ?`
 export const SHIFT_ERRANDS = `UPDATE errand SET next_attempt_at = next_attempt_at - ?
   WHERE service IS NOT NULL AND state = 'PENDING' AND next_attempt_at > ?`
-export const SHIFT_QUESTIONS = `UPDATE question SET next_attempt_at = next_attempt_at - ? WHERE next_attempt_at > ?`
+export const SHIFT_QUESTIONS = `UPDATE question SET asked_at = asked_at - ?, next_attempt_at = next_attempt_at - ?`
+/** Since when those ask who wait for another answer than the last one: how long they do counts from there. */
+export const SHIFT_ASKED = `UPDATE study_answer SET asked_at = asked_at - ? WHERE (study, key) IN
+  (SELECT coalesce(i.study, -i.seq), o.question FROM obligation o JOIN instance i ON i.seq = o.instance
+    WHERE o.state = 'WAITING' AND o.until IS NOT NULL AND o.until > ?)`
 export const SHIFT_WAITS = `UPDATE obligation SET until = until - ?
   WHERE state = 'WAITING' AND until IS NOT NULL AND until > ?`
 export const SHIFT_ANSWERS = `UPDATE answer SET keep_until = keep_until - ? WHERE keep_until > ?`
-const SHIFTS = [SHIFT_PAUSES, SHIFT_PROBES, SHIFT_ERRANDS, SHIFT_QUESTIONS, SHIFT_WAITS, SHIFT_ANSWERS]
+const SHIFTS = [SHIFT_PAUSES, SHIFT_PROBES, SHIFT_ERRANDS, SHIFT_ASKED, SHIFT_WAITS, SHIFT_ANSWERS]
 
 /**
  * When the wall clock was set back while nobody ran, whatever waits would wait that much longer. Intervals survive: due
@@ -51,6 +55,7 @@ export function mendClock(db: Connection, now: Instant): void {
     for (const destination of destinations) shift.run(step, destination, now)
     for (const sql of SHIFTS) db.prepare(sql).run(step, now)
     db.prepare(SHIFT_MOMENTS).run(step, step, step, now)
+    db.prepare(SHIFT_QUESTIONS).run(step, step)
     db.prepare(TIME_MARK_SET).run(now)
   })()
 }
