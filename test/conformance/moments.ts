@@ -580,6 +580,19 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       expect(rows.map(({ row }) => row.state)).toEqual(['READY', 'READY'])
     })
 
+    test('a study whose patience ends in two pieces is discarded as one', async () => {
+      const ids = [await member(), await member(), await member()]
+      const until = ledger.now() + 1_000
+      const waits = ids.map((id) => owes(id, waiting(until)))
+      await ledger.planRound(part(await open1(), waits, { last: { notices: [], waits: true } }))
+      await opened.clock.advance(1_000)
+      expect(await ledger.waitsExpired(2)).toBe(2)
+      const { rows } = await ledger.views.held({ first: 5 })
+      await ledger.holdDiscard(rows[0]?.row.id ?? fail('nothing held'), 'not ours', BY)
+      await ledger.waitsExpired(2)
+      expect(await ledger.views.obligationCounts()).toMatchObject({ DISCARDED: 3, HELD: 0, WAITING: 0 })
+    })
+
     test('a study held for one reason is one thing for a person, and is decided again as one', async () => {
       const ids = [await member(), await member(), await member()]
       const round = await open1()

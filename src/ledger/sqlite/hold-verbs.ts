@@ -14,17 +14,17 @@ import type { WriteContext } from './write-context.ts'
 export const HOLD_VIEW = `SELECT o.seq, o.state, o.reason, o.question, o.study_round AS round, o.follows, i.id AS instanceId,
   i.seq AS instance, i.study, i.spooled, i.unreadable, d.id AS delivery FROM obligation o JOIN instance i ON i.seq = o.instance
   LEFT JOIN delivery d ON d.seq = o.delivery WHERE o.id = ?`
-/** One thing for a person to look at, with everything it stands for. */
+/** One thing for a person to look at, with everything it stands for; of a wait that is over a part may still be WAITING. */
 export const HOLD_GROUP = `SELECT instance FROM obligation WHERE seq = ? AND state = 'HELD'
-  UNION ALL SELECT instance FROM obligation WHERE follows = ? AND state = 'HELD'`
+  UNION ALL SELECT instance FROM obligation WHERE follows = ? AND state IN ('HELD', 'WAITING')`
 export const HOLD_RELEASE = `UPDATE obligation SET state = 'CANCELLED', reason = '${RELEASED}' || reason
   WHERE seq = ? AND state = 'HELD'`
-export const HOLDS_RELEASE = `UPDATE obligation SET state = 'CANCELLED', reason = '${RELEASED}' || reason
-  WHERE follows = ? AND state = 'HELD'`
+export const HOLDS_RELEASE = `UPDATE obligation SET kind = 'HOLD', state = 'CANCELLED', until = NULL,
+  reason = '${RELEASED}' || reason WHERE follows = ? AND state IN ('HELD', 'WAITING')`
 export const HOLD_DISCARD = `UPDATE obligation SET state = 'DISCARDED', reason = ? || '${DISCARDED}' || reason
   WHERE seq = ? AND state = 'HELD'`
-export const HOLDS_DISCARD = `UPDATE obligation SET state = 'DISCARDED', reason = ? || '${DISCARDED}' || reason
-  WHERE follows = ? AND state = 'HELD'`
+export const HOLDS_DISCARD = `UPDATE obligation SET kind = 'HOLD', state = 'DISCARDED', until = NULL,
+  reason = ? || '${DISCARDED}' || reason WHERE follows = ? AND state IN ('HELD', 'WAITING')`
 /** A round of which a part is written is finished first; so its members wait with what they wait for. */
 const NOT_BEGUN = `NOT EXISTS (SELECT 1 FROM study_round r JOIN round_member m ON m.round = r.seq
   WHERE r.state = 'OPEN' AND r.ruleset_digest IS NOT NULL AND m.instance = obligation.instance)`
