@@ -281,6 +281,14 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     return { dicomPort, httpPort, adminPort }
   }
 
+  // Stopping begins here, upward in these lines. Both sides at once, so that it takes no longer than the slower; what still
+  // comes in is decided after a restart. Whatever of it fails, the rest is stopped.
+  unwinding.defer(async () => {
+    const sent = planner[Symbol.asyncDispose]().then(() => dispatchers[Symbol.asyncDispose]())
+    const doors = [server.stop(), integrators[Symbol.asyncDispose](), folderDoor[Symbol.asyncDispose]()]
+    for (const end of await Promise.allSettled([...doors, sent])) if (end.status === 'rejected') throw end.reason
+  })
+  unwinding.defer(() => rm(inData('ready.json'), { force: true }))
   const running = unwinding.move()
   return {
     start,
@@ -290,11 +298,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     broken: broken.promise,
     async [Symbol.asyncDispose]() {
       health.doorsOpen = false
-      await rm(inData('ready.json'), { force: true })
       stopping.abort()
-      // Both sides at once, so that stopping takes no longer than the slower. What still comes in is decided after a restart.
-      const sent = planner[Symbol.asyncDispose]().then(() => dispatchers[Symbol.asyncDispose]())
-      await Promise.all([server.stop(), integrators[Symbol.asyncDispose](), folderDoor[Symbol.asyncDispose](), sent])
       await running.disposeAsync()
       log.info('stopped')
     },

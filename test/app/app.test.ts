@@ -1,4 +1,4 @@
-import { access, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { createApp } from '../../src/app.ts'
@@ -176,6 +176,19 @@ test('a second Kurir on the same data is refused', async () => {
   const folders = await site(toFolder)
   stack.use(await startApp(folders))
   await expect(startApp(folders)).rejects.toMatchObject({ code: 'data-directory-locked' })
+})
+
+test('a stop that cannot take its ready.json away stops all the rest, and says so', async () => {
+  const folders = await site(toFolder)
+  const running = await startApp(folders)
+  const ready = path.join(folders.dataDir, 'ready.json')
+  await rm(ready)
+  await mkdir(path.join(ready, 'in its stead'), { recursive: true })
+  await expect(running[Symbol.asyncDispose]()).rejects.toThrow('ready.json')
+  await rm(ready, { recursive: true })
+  const again = await startApp(folders)
+  await again[Symbol.asyncDispose]()
+  expect(again.log.lines.at(-1)?.event).toBe('stopped')
 })
 
 test('health names the destination whose setting is missing and the disk that is full; what comes then is refused', async () => {
