@@ -146,8 +146,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
   )
   const gone = unwinding.use(new GoneDestinations({ ledger, declared: () => new Set(declared().keys()), clock, log }))
   rules.onChange(() => {
-    const changed = dispatchers.reconfigure().then(() => gone.sweep())
-    changed.catch(() => log.error('destinations-not-changed', { code: 'internal' }))
+    void dispatchers.reconfigure().then(() => gone.sweep())
     services.reconfigure()
     moments.rulesChanged()
     ledger.wakes.wake('plan')

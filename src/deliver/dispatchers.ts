@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type Clock, elapsed, type Milliseconds } from '../base/clock.ts'
+import { type Clock, elapsed, type Milliseconds, ms } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
 import type { ClaimedDelivery, Ledger } from '../ledger/ledger.ts'
@@ -38,10 +38,14 @@ interface Running {
   readonly retire: () => Promise<void>
 }
 
+/** A ledger that could not say what it knows of the destinations is asked again after this. */
+const AFTER_FAILURE = ms(1_000)
+
 /** One dispatcher for each destination of the rules, and one for each that only the ledger still knows. */
 export class Dispatchers implements Service {
   readonly #deps: DispatchersDeps
   readonly #running = new Map<string, Running>()
+  readonly #stop = new AbortController()
   #signal: AbortSignal | undefined
   #changing: Promise<void> = Promise.resolve()
 
@@ -49,14 +53,17 @@ export class Dispatchers implements Service {
     this.#deps = deps
   }
 
-  start(signal: AbortSignal): Promise<void> {
-    this.#signal = signal
-    return this.reconfigure()
+  async start(signal: AbortSignal): Promise<void> {
+    this.#signal = AbortSignal.any([signal, this.#stop.signal])
+    await this.#reconfigure()
   }
 
-  /** Takes up the destinations of the ruleset in force: new ones get a dispatcher, changed ones a new sender. */
+  /**
+   * Takes up the destinations of the ruleset in force: new ones get a dispatcher, changed ones a new sender. Resolves when that
+   * is done or somebody stops it. A failure of the ledger is logged, and tried again.
+   */
   reconfigure(): Promise<void> {
-    this.#changing = this.#changing.then(() => this.#reconfigure())
+    this.#changing = this.#changing.then(() => this.#reconfigureAtLast())
     return this.#changing
   }
 
@@ -71,7 +78,7 @@ export class Dispatchers implements Service {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#signal = AbortSignal.abort()
+    this.#stop.abort()
     await this.#changing
     const ends = [...this.#running.values()].map(async ({ dispatcher, retire }) => {
       await dispatcher[Symbol.asyncDispose]()
@@ -79,6 +86,18 @@ export class Dispatchers implements Service {
     })
     await Promise.all(ends)
     this.#running.clear()
+  }
+
+  async #reconfigureAtLast(): Promise<void> {
+    const { clock, log } = this.#deps
+    while (!this.#stop.signal.aborted) {
+      try {
+        return await this.#reconfigure()
+      } catch {
+        log.error('destinations-not-changed', { code: 'internal' })
+        await clock.sleep(AFTER_FAILURE, this.#stop.signal).catch(() => {})
+      }
+    }
   }
 
   async #reconfigure(): Promise<void> {
@@ -95,8 +114,8 @@ export class Dispatchers implements Service {
     const notes = new DestinationNotes(condition?.notes ?? null)
     const routing = this.#routing(name, notes)
     const dispatcher = new Dispatcher({ ...this.#dispatcherDeps(name), route: routing.route })
-    this.#running.set(name, { dispatcher, reconsider: routing.reconsider, retire: routing.retire })
     await dispatcher.start(this.#signal)
+    this.#running.set(name, { dispatcher, reconsider: routing.reconsider, retire: routing.retire })
   }
 
   #dispatcherDeps(name: string): Omit<DispatcherDeps, 'route'> {
