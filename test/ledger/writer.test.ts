@@ -5,7 +5,7 @@ import type { NewObligation } from '../../src/ledger/ledger.ts'
 import { type Connection, connectReader } from '../../src/ledger/sqlite/connection.ts'
 import { DELIVERY_INSERT } from '../../src/ledger/sqlite/delivery-planning.ts'
 import { isFull, openWriter } from '../../src/ledger/sqlite/writer.ts'
-import { measured } from '../support/processor-time.ts'
+import { measured, processorMs } from '../support/processor-time.ts'
 import { answerOf, type OpenedWriter, openWriterHere } from './open-writer.ts'
 import { admission, forward, START } from './sample.ts'
 
@@ -298,7 +298,34 @@ describe('what a verb costs in the writer', () => {
     for (const each of Object.values(took)) expect(each).toBeLessThan(700)
     if (process.env['KURIR_TIMINGS'] !== undefined) process.stdout.write(`${JSON.stringify(took)} µs\n`)
   })
+
+  test('a decision costs no more after months of a device that gives all that it makes one UID', () => {
+    const least = (): number =>
+      Math.min(
+        ...Array.from({ length: 3 }, () => {
+          const all = Array.from({ length: 20 }, () => admission({ uid: '2.25.777' }))
+          opened.do('admit', all)
+          const obligations = [forward('pacs')]
+          const entries = all.map(({ id }) => ({ instance: id, expectedVersion: 1, rulesetDigest: 'r', obligations }))
+          return processorMs(() => opened.do('plan', entries))
+        }),
+      )
+    least()
+    sameUidAgain(2_000)
+    const soon = least()
+    sameUidAgain(60_000)
+    expect(least()).toBeLessThan(5 * soon)
+  })
 })
+
+/** So many instances with bytes of their own under that one UID, decided long ago. */
+function sameUidAgain(count: number): void {
+  opened.db.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})
+    INSERT INTO instance (id, node, blob_store, blob_key, blob_length, sha256, received_at, door, calling_ae,
+      sop_class_uid, sop_instance_uid, transfer_syntax_uid, state, undecided, version, round, spooled)
+    SELECT 'same' || hex(randomblob(16)), 'n1', 'disk', 'b/' || i, 1, hex(randomblob(32)), i, 'DIMSE', 'CT1', '1.2.1', '2.25.777',
+      '1.2.1', 'SETTLED', 0, 1, 0, 1 FROM n`)
+}
 
 test('events come into their indexes many at a time, and a list shows the others with them', async () => {
   using opened = await openWriterHere()

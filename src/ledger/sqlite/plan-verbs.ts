@@ -13,10 +13,15 @@ import type { WriteContext } from './write-context.ts'
 export const INSTANCE_TO_PLAN = `SELECT seq, study, sha256, sop_instance_uid, calling_ae, received_at, undecided, version,
   round FROM instance WHERE id = ?`
 export const INSTANCE_PLANNED = `UPDATE instance SET undecided = 0, version = version + 1, duplicate_of = ? WHERE seq = ?`
-/** Others of the same SOP Instance UID that have the same bytes and the same sender, and are decided: who waits owes nothing. With a correction the bytes say nothing of what leaves. */
-export const INSTANCE_TWINS = `SELECT seq, id, received_at FROM instance
-  WHERE sop_instance_uid = ? AND sha256 = ? AND calling_ae IS ? AND seq <> ? AND duplicate_of IS NULL AND undecided = 0
-  AND NOT EXISTS (SELECT 1 FROM amendment a WHERE a.instance IN (instance.seq, ?)) ORDER BY seq DESC LIMIT 8`
+/**
+ * Others of the same SOP Instance UID that have the same bytes and the same sender, and are decided: who waits owes nothing. With
+ * a correction the bytes say nothing of what leaves. Of a device that gives all it makes one UID only the latest are looked at.
+ */
+export const INSTANCE_TWINS = `SELECT seq, id, received_at FROM
+  (SELECT seq, id, received_at, sha256, calling_ae, duplicate_of, undecided FROM instance
+    WHERE sop_instance_uid = ? ORDER BY seq DESC LIMIT 1024) twin
+  WHERE sha256 = ? AND calling_ae IS ? AND seq <> ? AND duplicate_of IS NULL AND undecided = 0
+  AND NOT EXISTS (SELECT 1 FROM amendment a WHERE a.instance IN (twin.seq, ?)) LIMIT 8`
 export const TWIN_DELIVERIES = `SELECT state, count(*) AS n FROM delivery WHERE instance = ? GROUP BY state`
 
 interface Planned {
