@@ -15,10 +15,10 @@ export interface CountedShelves {
  * nothing, and memory follows the number of rules.
  */
 export class RuleCounts {
-  readonly #clock: Pick<Clock, 'now'>
+  readonly #clock: Pick<Clock, 'monotonic'>
   readonly #minutes = new Map<number, Map<string, number>>()
 
-  constructor(clock: Pick<Clock, 'now'>) {
+  constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock
   }
 
@@ -64,7 +64,7 @@ export class RuleCounts {
   }
 
   #thisMinute(): number {
-    return Math.floor(this.#clock.now() / MINUTE_MS)
+    return Math.floor(this.#clock.monotonic() / MINUTE_MS)
   }
 }
 
