@@ -13,6 +13,9 @@ export interface HttpCaller {
 /** Who calls, by request; empty for a request that `requireHttpRole` has not let in. */
 export type HttpCallers = WeakMap<HttpRequest, HttpCaller>
 
+/** The name of whoever makes a request that `requireHttpRole` has let in, as it goes on record. */
+export const nameOf = (request: HttpRequest, callers: HttpCallers): string => callers.get(request)?.name ?? 'nobody'
+
 /** How what an HTTP caller hands in is taken. */
 export interface HttpIntakeDeps extends HttpAccessDeps {
   /** What the rules say of other bytes under a UID that is here already, from an address. Unsaid: both are kept. */

@@ -10,7 +10,7 @@ import { refuse } from '../http/refusal.ts'
 import type { Announced, Arrival } from '../spool/arrival.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { AdmissionMeter } from './dimse-door.ts'
-import { type HttpIntakeDeps, peerOf, requireHttpRole } from './http-access.ts'
+import { type HttpCallers, type HttpIntakeDeps, nameOf, peerOf, requireHttpRole } from './http-access.ts'
 import { RELAY, STORE_BODIES, STORE_INSTANCES, STORE_STUDY } from './operations.ts'
 import { answerOf, relayAnswerOf, type StowAnswer } from './stow-answer.ts'
 import { type BulkRoom, openBulkRoom } from './stow-bulk.ts'
@@ -31,8 +31,10 @@ export interface StowDoorDeps extends HttpIntakeDeps {
   readonly relay?: RelayDeps
 }
 
-/** What a store is addressed to, beside the store itself. */
+/** Who stores, and what it is addressed to beside the store itself. */
 interface Addressed {
+  /** As the audit trail names them. */
+  readonly by: string
   readonly study?: string
   readonly pair?: RelayPair
   /** How long the answer waits for the archive. */
@@ -58,25 +60,28 @@ const CONFIG = { streams: true, takes: STORE_BODIES } as const
  */
 export async function addStowDoor(server: HttpServer, deps: StowDoorDeps): Promise<void> {
   const slots = new UploadSlots(deps.uploads ?? UPLOADS)
+  const callers: HttpCallers = new WeakMap()
   await openBulkRoom(deps.bulkRoom)
   await server.register(async (scope) => {
     // The body is read here, as it comes.
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, _body, done) => done(null))
-    scope.addHook('onRequest', requireHttpRole(deps, 'INGEST', new WeakMap()))
+    scope.addHook('onRequest', requireHttpRole(deps, 'INGEST', callers))
     scope.post('/studies', { schema: STORE_INSTANCES, config: CONFIG }, (request, reply) =>
-      store(deps, slots, request, reply, {}),
+      store(deps, slots, request, reply, { by: nameOf(request, callers) }),
     )
     scope.post('/studies/:study', { schema: STORE_STUDY, config: CONFIG }, (request: OfStudy, reply) =>
-      store(deps, slots, request, reply, { study: request.params.study }),
+      store(deps, slots, request, reply, { by: nameOf(request, callers), study: request.params.study }),
     )
     const { relay } = deps
     if (relay !== undefined)
-      addRelay(scope, relay, (request, reply, addressed) => store(deps, slots, request, reply, addressed))
+      addRelay(scope, relay, (request, reply, addressed) =>
+        store(deps, slots, request, reply, { by: nameOf(request, callers), ...addressed }),
+      )
   })
 }
 
-type Store = (request: Relayed, reply: HttpReply, addressed: Addressed) => Promise<HttpReply>
+type Store = (request: Relayed, reply: HttpReply, addressed: Omit<Addressed, 'by'>) => Promise<HttpReply>
 
 /** `POST /{scu}/{scp}/studies?wait=`: the same bodies, forwarded at once; the answer says what the archive answered. */
 function addRelay(scope: HttpServer, relay: RelayDeps, storeFor: Store): void {
@@ -145,12 +150,18 @@ async function relayed(
   return awaitRelay(relay, result, wait, gone.signal)
 }
 
-function arrivalFor({ clock, onChangedAt }: StowDoorDeps, request: Stored, peer: string, { study, pair }: Addressed) {
+function arrivalFor(
+  { clock, onChangedAt }: StowDoorDeps,
+  request: Stored,
+  peer: string,
+  { by, study, pair }: Addressed,
+) {
   const who = { callingAe: pair?.callingAe ?? null, calledAe: pair?.calledAe ?? null, peer }
   const onChanged = onChangedAt?.(peer) ?? 'keep'
   return (announced: Announced): Arrival => ({
     reception: { at: clock.now(), door: 'STOW', ...who, associationId: request.id },
     announced,
+    by,
     onChanged,
     ...(study === undefined ? {} : { onlyStudy: study }),
   })

@@ -9,7 +9,7 @@ import type { Announced, Arrival } from '../spool/arrival.ts'
 import type { Corrections } from '../spool/corrections.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { AdmissionMeter } from './dimse-door.ts'
-import { type HttpCallers, type HttpIntakeDeps, peerOf, requireHttpRole } from './http-access.ts'
+import { type HttpCallers, type HttpIntakeDeps, nameOf, peerOf, requireHttpRole } from './http-access.ts'
 import { UPLOAD, UPLOAD_BODIES } from './operations.ts'
 import { uploadAnswer } from './upload-door-answer.ts'
 import { ARCHIVE_LIMITS, type ArchiveDeps, type ArchiveLimits } from './upload-door-archive.ts'
@@ -44,13 +44,14 @@ export async function addUploadDoor(server: HttpServer, deps: UploadDoorDeps): P
   await mkdir(deps.folder, { recursive: true, mode: 0o700 })
   const slots = new UploadSlots(deps.uploads ?? UPLOADS)
   const callers: HttpCallers = new WeakMap()
-  const nameOf = (request: HttpRequest): string => callers.get(request)?.name ?? 'nobody'
   await server.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, _body, done) => done(null))
     scope.addHook('onRequest', requireHttpRole(deps, 'INGEST', callers))
     const route = { schema: UPLOAD, config: { streams: true, takes: UPLOAD_BODIES } }
-    scope.post('/api/dicom/upload', route, (request, reply) => receive(deps, slots, nameOf(request), request, reply))
+    scope.post('/api/dicom/upload', route, (request, reply) =>
+      receive(deps, slots, nameOf(request, callers), request, reply),
+    )
   })
 }
 
@@ -76,7 +77,7 @@ async function receive(
   try {
     const body = decodeBody(readBody(request.raw, deps.clock, limits), encoding)
     const correct = (): Corrections | undefined => upload.corrections.of(by)
-    const intake = new UploadIntake({ spool: deps.spool, arrival: arrivalFor(deps, request, peer, correct) })
+    const intake = new UploadIntake({ spool: deps.spool, arrival: arrivalFor(deps, request, { by, peer }, correct) })
     await using upload = new Upload(intake, archiveDeps(deps), { ...ASIDE_LIMITS, ...deps.aside })
     const broken = await upload.run(body, form.boundary)
     await body.return()
@@ -98,7 +99,7 @@ function archiveDeps({ spool, folder, newId, archive }: UploadDoorDeps): Archive
 function arrivalFor(
   { clock, onChangedAt }: UploadDoorDeps,
   request: HttpRequest,
-  peer: string,
+  { by, peer }: { readonly by: string; readonly peer: string },
   correct: () => Corrections | undefined,
 ): (announced: Announced) => Arrival {
   const onChanged = onChangedAt?.(peer) ?? 'keep'
@@ -106,7 +107,7 @@ function arrivalFor(
   return (announced) => {
     const corrections = correct()
     const reception = { at: clock.now(), door: 'UPLOAD', ...from } as const
-    return { announced, onChanged, reception, ...(corrections === undefined ? {} : { corrections }) }
+    return { announced, by, onChanged, reception, ...(corrections === undefined ? {} : { corrections }) }
   }
 }
 

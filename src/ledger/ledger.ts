@@ -34,6 +34,8 @@ export interface Admission {
   readonly id: InstanceId
   readonly blob: BlobRef
   readonly reception: Reception
+  /** Who brought it, as the audit trail names them; unsaid: the calling AE, or the door where there is none. */
+  readonly by?: string
   readonly identity: InstanceIdentity
   /** The packed header (`dicom/header.ts`); null when it could not be read. */
   readonly header: Uint8Array | null

@@ -82,9 +82,10 @@ export class AdmissionSink implements Sink<Taken> {
   }
 
   #record(blob: FinishedBlob, { identity, unreadable, pack }: HeaderFacts): Promise<readonly Admitted[]> {
-    const { reception, corrections } = this.#arrival
+    const { reception, by, corrections } = this.#arrival
     const amendments = amendmentsOf(corrections, identity)
-    const admission = { id: this.#id, blob: blob.ref, reception, identity, header: pack(), unreadable, amendments }
+    const said = { reception, identity, header: pack(), unreadable, amendments, ...(by === undefined ? {} : { by }) }
+    const admission = { id: this.#id, blob: blob.ref, ...said }
     this.#passed.recording(blob.ref.length)
     return this.#deps.ledger.admit([admission]).finally(() => this.#passed.recorded())
   }

@@ -13,6 +13,8 @@ export interface Announced {
 export interface Arrival {
   readonly reception: Reception
   readonly announced: Announced
+  /** Who brought it, where that is known by more than a title: the name of a token, or of an entry of the rules' callers. */
+  readonly by?: string
   /** `refuse`: when other bytes are here already under its SOP Instance UID, it is not taken. */
   readonly onChanged?: 'keep' | 'refuse'
   /** The Study Instance UID it must have, where its way in was for one study only. */

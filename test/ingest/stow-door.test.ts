@@ -213,6 +213,14 @@ describe('what a store comes to', () => {
     expect((await door.post('/studies', files(ct(1)), { ...relatedType(), authorization: '' })).status).toBe(200)
   })
 
+  test('who stored is on the audit trail by the name of the token, or of the caller that the rules let in', async () => {
+    const door = await open({ callerAt: () => ({ name: 'simrs', roles: ['INGEST'] }) })
+    await door.post('/studies', files(ct(1)), relatedType())
+    await door.post('/studies/2.25.314159', files(ct(2)), { ...relatedType(), authorization: '' })
+    const { rows } = await door.shelf.ledger.views.auditEvents({ event: 'DICOM Instances Transferred' }, { last: 9 })
+    expect(rows.map(({ row }) => row.actor)).toEqual(['simrs', 'INGEST'])
+  })
+
   test('415 for what is not taken, naming what is', async () => {
     const door = await open()
     for (const headers of [

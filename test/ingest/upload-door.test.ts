@@ -220,6 +220,14 @@ describe('an upload', () => {
     expect(await again.ledger.views.amendments(instance?.id ?? ('' as never))).toMatchObject([{ by: 'ani' }])
   })
 
+  test('is on the audit trail by the name of the token, or of the caller that the rules let in', async () => {
+    const door = await open({ callerAt: () => ({ name: 'simrs', roles: ['INGEST'] }) })
+    await door.post(form(ct(1).file))
+    await door.post(form(await zip({ a: ct(2).file })), { authorization: '' })
+    const { rows } = await door.shelf.ledger.views.auditEvents({ event: 'DICOM Instances Transferred' }, { last: 9 })
+    expect(rows.map(({ row }) => row.actor)).toEqual(['simrs', 'INGEST'])
+  })
+
   test('wants a token with the role, and a form', async () => {
     const door = await open()
     expect((await door.post(form(ct(1).file), { authorization: 'Bearer VIEWER' })).status).toBe(403)

@@ -63,7 +63,7 @@ export function admitVerbs(context: WriteContext): Pick<WriterVerbs, 'admit' | '
   const standAlone = duplicatesStandAlone(context)
 
   function admitOne(admission: Admission): Admitted {
-    const { id, reception, header, unreadable, amendments = [] } = admission
+    const { id, reception, by, header, unreadable, amendments = [] } = admission
     const known = byId.get(id)
     // Recovery may bring one that was admitted after all.
     if (known !== undefined) return { id, earlier: null }
@@ -75,7 +75,7 @@ export function admitVerbs(context: WriteContext): Pick<WriterVerbs, 'admit' | '
     if (!readable) insertHold.run(context.newId(), seq, 'unreadable', context.at())
     context.audit.append(context.at(), {
       event: 'DICOM Instances Transferred',
-      actor: reception.callingAe ?? reception.door,
+      actor: by ?? reception.callingAe ?? reception.door,
       outcome: readable ? 'received' : 'received, held unreadable',
       subject: ['Instance', id],
       detail: unreadable,
