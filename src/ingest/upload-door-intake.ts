@@ -14,6 +14,24 @@ export type UploadRefusal =
   | 'changed'
   | FailureCode
 
+/** A refusal as it is counted and logged: what a person is told of a file in more than one way is one code. */
+export function refusalCode(reason: UploadRefusal): FailureCode {
+  switch (reason) {
+    case 'changed':
+      return 'conflict'
+    case 'empty':
+    case 'not-dicom':
+    case 'no-sop-instance-uid':
+    case 'encrypted':
+    case 'nested-archive':
+    case 'compression-not-supported':
+    case 'damaged':
+      return 'invalid-dataset'
+    default:
+      return reason
+  }
+}
+
 /** What became of one file, told by where it stood: names are the caller's and may name a patient. */
 export type UploadOutcome =
   | { readonly kind: 'taken'; readonly place: string; readonly announced: Announced; readonly taken: Taken }

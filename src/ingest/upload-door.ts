@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import type { Clock } from '../base/clock.ts'
+import type { FailureCode } from '../base/failure.ts'
 import type { Log } from '../base/log.ts'
 import { contentEncodingOf, decodeBody } from '../dicomweb/content-encoding.ts'
 import { BODY_LIMITS, type BodyLimits, readBody } from '../http/body-reader.ts'
@@ -14,7 +15,7 @@ import { UPLOAD, UPLOAD_BODIES } from './operations.ts'
 import { uploadAnswer } from './upload-door-answer.ts'
 import { ARCHIVE_LIMITS, type ArchiveDeps, type ArchiveLimits } from './upload-door-archive.ts'
 import { formBoundary } from './upload-door-form.ts'
-import { UploadIntake, type UploadOutcome } from './upload-door-intake.ts'
+import { refusalCode, UploadIntake, type UploadOutcome } from './upload-door-intake.ts'
 import { ASIDE_LIMITS, type AsideLimits, type Broken, Upload } from './upload-door-upload.ts'
 import { type UploadLimits, UploadSlots } from './upload-slots.ts'
 
@@ -117,16 +118,17 @@ function account(
   outcomes: readonly UploadOutcome[],
   broken: Broken | undefined,
 ): void {
-  let refused = 0
+  const refused = new Map<FailureCode, number>()
   for (const outcome of outcomes) {
     if (outcome.kind === 'taken') meter?.instanceAdmitted('UPLOAD', outcome.taken.bytes)
     else if (outcome.kind === 'refused') {
-      refused += 1
-      meter?.instanceRefused('UPLOAD', 'invalid-dataset')
+      const code = refusalCode(outcome.reason)
+      meter?.instanceRefused('UPLOAD', code)
+      refused.set(code, (refused.get(code) ?? 0) + 1)
     }
   }
   const from = { correlation: request.id, door: 'UPLOAD' }
-  if (refused > 0) log.warn('upload-refused', { ...from, count: refused })
+  for (const [code, count] of refused) log.warn('upload-refused', { ...from, code, count })
   if (broken !== undefined)
     log.warn('upload-broken', { ...from, code: broken.kind === 'failure' ? broken.code : 'invalid-argument' })
 }

@@ -290,6 +290,25 @@ describe('an upload', () => {
     expect(await readdir(other.folder)).toEqual([])
   })
 
+  test('that is not taken is counted and logged by why: no room, other bytes under a UID, no DICOM', async () => {
+    const counted: string[] = []
+    const meter = {
+      instanceAdmitted: () => {},
+      instanceRefused: (door: string, why: string) => counted.push(`${door} ${why}`),
+    }
+    const full = new KurirError('disk-full', 'transient', 'full')
+    const spool = { begin: () => Promise.reject(full), expectRoom: async () => {} }
+    await (await open({ meter, spool })).post(form(ct(1).file))
+    const door = await open({ meter, onChangedAt: () => 'refuse' })
+    await door.post(form(ct(1).file))
+    await door.post(form(ct(1, { patientName: 'SOMEBODY^ELSE' }).file, Buffer.from('text'), Buffer.alloc(0)))
+    expect(counted).toEqual(['UPLOAD disk-full', 'UPLOAD conflict', 'UPLOAD invalid-dataset', 'UPLOAD invalid-dataset'])
+    expect(door.log.lines.filter(({ event }) => event === 'upload-refused').map(({ fields }) => fields)).toMatchObject([
+      { code: 'conflict', count: 1 },
+      { code: 'invalid-dataset', count: 2 },
+    ])
+  })
+
   test('beyond what may come at once is asked to come again', async () => {
     const door = await open({ uploads: { total: 1, perPeer: 1 } })
     const slow = connect(door.port, '127.0.0.1')
