@@ -1,13 +1,8 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Log } from '../base/log.ts'
 import { whereThrown } from './incident.ts'
 import { REFUSAL } from './operation.ts'
 import { refuse } from './refusal.ts'
-
-/** Answers for an address that cannot even be decoded. */
-export function answerUnreadable(reply: FastifyReply): void {
-  refuse(reply, 400)
-}
 
 /**
  * Every error of every route: a caller's mistake is answered by its status, ours by 500 and nothing but the correlation

@@ -4,8 +4,9 @@ import { type Clock, type Milliseconds, ms } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import type { NewId } from '../base/id.ts'
 import type { Log } from '../base/log.ts'
-import { answerErrors, answerUnreadable } from './failures.ts'
-import { traceRequests } from './trace.ts'
+import { answerErrors } from './failures.ts'
+import { correlationOf, refusalAsBytes, refuse } from './refusal.ts'
+import { logAnswer, logUnread, nameRequest, traceRequests } from './trace.ts'
 
 /** What routes are added to. Its owner is this room: others take the type from here (wall W7). */
 export type { FastifyInstance as HttpServer, FastifyReply as HttpReply, FastifyRequest as HttpRequest } from 'fastify'
@@ -84,7 +85,7 @@ export function createListener(settings: ListenerSettings, deps: ListenerDeps): 
   const limits = { ...LISTENER_LIMITS, ...deps.limits }
   const server = createFastify(settings, limits, deps)
   traceRequests(server, deps, { linger: limits.linger, correlation: settings.correlation ?? 'ours' })
-  if (limits.stream > limits.request) limitBodies(server, deps.clock, limits.request)
+  if (limits.stream > limits.request) limitBodies(server, deps, limits.request)
   answerErrors(server, deps.log)
   const stopping = new AbortController()
   closeBehindAnswers(server, stopping.signal)
@@ -102,7 +103,8 @@ export function createListener(settings: ListenerSettings, deps: ListenerDeps): 
 
 /**
  * While we stop, a connection ends with its answer: kept alive, it would be waited for until the drain limit. An answer that
- * had begun before has promised to keep it, so such a connection is closed when it has become idle.
+ * had begun before has promised to keep it, so such a connection is closed when it has become idle; what is still asked on it
+ * is refused.
  */
 function closeBehindAnswers(server: FastifyInstance, stopping: AbortSignal): void {
   server.addHook('onSend', async (_request, reply) => {
@@ -112,15 +114,18 @@ function closeBehindAnswers(server: FastifyInstance, stopping: AbortSignal): voi
     reply.raw.once('close', () => {
       if (stopping.aborted) server.server.closeIdleConnections()
     })
+    return stopping.aborted ? refuse(reply, 503) : undefined
   })
 }
 
 /** Node knows one limit a port: where streams may last longer, every other body is held to its own. */
-function limitBodies(server: FastifyInstance, clock: Clock, limit: Milliseconds): void {
-  server.addHook('onRequest', async (request) => {
+function limitBodies(server: FastifyInstance, deps: Pick<ListenerDeps, 'clock' | 'log'>, limit: Milliseconds): void {
+  server.addHook('onRequest', async (request, reply) => {
     if (request.raw.complete || request.routeOptions.config.streams === true) return
-    const timer = clock.after(limit, () => {
-      if (!request.raw.complete) request.raw.socket.end(malformedAnswer('ERR_HTTP_REQUEST_TIMEOUT'))
+    const timer = deps.clock.after(limit, () => {
+      if (request.raw.complete) return
+      logAnswer(request, reply.code(408), undefined, deps)
+      request.raw.socket.end(refusalAsBytes(408, correlationOf(reply)))
     })
     request.raw.once('close', () => timer.cancel())
   })
@@ -133,11 +138,17 @@ function createFastify(settings: ListenerSettings, limits: ListenerLimits, deps:
     bodyLimit: settings.bodyLimit,
     exposeHeadRoutes: false,
     forceCloseConnections: 'idle',
-    return503OnClosing: true,
+    // The framework's own answer would name no correlation id; `closeBehindAnswers` gives ours.
+    return503OnClosing: false,
     // So that an error knows the description of the shape that was not met.
     ajv: { customOptions: { verbose: true } },
     routerOptions: { maxParamLength: limits.parameter },
-    frameworkErrors: (_error: unknown, _request: FastifyRequest, reply: FastifyReply) => answerUnreadable(reply),
+    // No hook has seen such a request: its address cannot be decoded, or one of its parameters is too long.
+    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      nameRequest(request, reply, settings.correlation ?? 'ours')
+      logUnread(deps.log, 400, request.id, request.ip)
+      refuse(reply, 400)
+    },
     serverFactory: (handler) => {
       // Node looks for late requests every 30 s unless told otherwise, which would be added to each limit.
       const every = Math.max(100, Math.min(limits.headers, limits.request, 5_000) / 4)
@@ -151,19 +162,18 @@ function createFastify(settings: ListenerSettings, limits: ListenerLimits, deps:
     },
     clientErrorHandler: (error, socket) => {
       if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-      socket.end(malformedAnswer(error.code))
+      const [status, correlation] = [unreadStatus(error.code), deps.newId()]
+      logUnread(deps.log, status, correlation, socket.remoteAddress)
+      socket.end(refusalAsBytes(status, correlation))
     },
   })
 }
 
-// Before there is a request there is no reply object: the answer is written as it is.
-function malformedAnswer(code: string): string {
-  const status = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : malformedStatus(code)
-  return `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
+/** What Node's parser says of what it could not read, as a status (RFC 9110 15.5, RFC 6585 5). */
+function unreadStatus(code: string): 400 | 408 | 431 {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 408
+  return code === 'HPE_HEADER_OVERFLOW' ? 431 : 400
 }
-
-const malformedStatus = (code: string): string =>
-  code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request'
 
 async function listen(server: FastifyInstance, settings: ListenerSettings): Promise<number> {
   await server.listen({ host: settings.host, port: settings.port })

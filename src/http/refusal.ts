@@ -37,6 +37,25 @@ export function refuse(reply: FastifyReply, status: number, message: string = se
   return reply.code(status).type('application/json; charset=utf-8').send(body)
 }
 
+/**
+ * The same as bytes, where there is no reply to write it by: for what cannot be read as a request, and a body that came too
+ * late. It ends the connection.
+ */
+export function refusalAsBytes(status: number, correlationId: string): string {
+  const body: Refusal = { status: 'error', message: sentenceFor(status), correlation_id: correlationId }
+  const text = JSON.stringify(body)
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    'X-Content-Type-Options: nosniff',
+    `X-Correlation-ID: ${correlationId}`,
+    '',
+    text,
+  ].join('\r\n')
+}
+
 /** By which a caller finds an answer again: its own token where it sent one, else the id that stands in the log. */
 export function correlationOf(reply: FastifyReply): string {
   const header = reply.getHeader('x-correlation-id')

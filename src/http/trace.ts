@@ -40,7 +40,8 @@ export function traceRequests(server: FastifyInstance, deps: TraceDeps, settings
 // What a caller made up may be an accession number: it is given back and never logged (wall W11).
 const SANE_TOKEN = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/
 
-function nameRequest(request: FastifyRequest, reply: FastifyReply, correlation: 'ours' | 'callers'): void {
+/** Gives an answer the correlation id by which its caller finds it again. */
+export function nameRequest(request: FastifyRequest, reply: FastifyReply, correlation: 'ours' | 'callers'): void {
   const theirs = correlation === 'callers' ? request.headers['x-correlation-id'] : undefined
   if (typeof theirs !== 'string' || !SANE_TOKEN.test(theirs)) {
     reply.header('x-correlation-id', request.id)
@@ -50,7 +51,13 @@ function nameRequest(request: FastifyRequest, reply: FastifyReply, correlation: 
   reply.header('x-request-id', request.id)
 }
 
-function logAnswer(request: FastifyRequest, reply: FastifyReply, from: Monotonic | undefined, deps: TraceDeps): void {
+/** The line of an answer. @param from when its request came; undefined where that was not noted */
+export function logAnswer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  from: Monotonic | undefined,
+  deps: TraceDeps,
+): void {
   const level = reply.statusCode < 400 && request.method === 'GET' ? 'debug' : 'info'
   deps.log[level]('http-request-answered', {
     correlation: request.id,
@@ -60,6 +67,12 @@ function logAnswer(request: FastifyRequest, reply: FastifyReply, from: Monotonic
     peer: request.ip,
     ...(from === undefined ? {} : { took: elapsed(from, deps.clock.monotonic()) }),
   })
+}
+
+/** The same line for what came to no request. @param peer undefined for a caller that has gone */
+export function logUnread(log: Log, status: number, correlation: string, peer: string | undefined): void {
+  const from = peer === undefined ? {} : { peer }
+  log.info('http-request-answered', { correlation, route: 'none', status: String(status), ...from })
 }
 
 // Node throws away the rest of a body nobody read, without an end to it but the request's own.

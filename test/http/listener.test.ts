@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
@@ -24,6 +25,10 @@ async function start(routes: (listener: HttpListener) => void, limits: Partial<L
   const port = await listener.listen()
   return { listener, port, url: `http://127.0.0.1:${port}` }
 }
+
+/** Of the last answer in a text of answers. */
+const correlationIn = (text: string): string | undefined =>
+  [...text.matchAll(/^x-correlation-id: (\S+)\r$/gim)].at(-1)?.[1]
 
 /** Everything a server says until it closes the connection. */
 async function said(socket: Socket): Promise<string> {
@@ -101,6 +106,12 @@ test.each([
   socket.write(request)
   const answer = await said(socket)
   expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+  const body = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4))
+  expect(body).toEqual({ status: 'error', message: expect.any(String), correlation_id: correlationIn(answer) })
+  expect(await log.line('http-request-answered')).toMatchObject({
+    correlation: body.correlation_id,
+    status: String(status),
+  })
   expect(`${answer}${log.text()}`).not.toMatch(/CANARY|fastify|FST_|node_modules/i)
 })
 
@@ -117,7 +128,9 @@ test('a body that drips is given up after its limit', async () => {
   const { port } = await start(({ server }) => server.post('/', () => 'ok'), { headers: ms(200), request: ms(400) })
   const socket = connect(port, '127.0.0.1')
   socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{')
-  expect(await said(socket)).toMatch(/^HTTP\/1.1 408 /)
+  const answer = await said(socket)
+  expect(answer).toMatch(/^HTTP\/1.1 408 /)
+  expect(answer).toContain(`"correlation_id":"${correlationIn(answer)}"`)
 })
 
 test('whoever goes on sending after a refusal is cut off after the linger', async () => {
@@ -175,6 +188,34 @@ test.each(['read at once', 'left unread'])(
   15_000,
 )
 
+test('what is asked while we stop, on a connection whose answer had begun, is refused in our words', async () => {
+  const leave = Promise.withResolvers<void>()
+  const { listener, port } = await start(({ server }) => {
+    server.get('/', (_request, reply) => {
+      async function* body() {
+        yield Buffer.from('begun, ')
+        await leave.promise
+        yield Buffer.from('finished')
+      }
+      return reply.type('text/plain').send(Readable.from(body(), { objectMode: false }))
+    })
+  })
+  const socket = connect(port, '127.0.0.1')
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+  const [first] = await once(socket, 'data')
+  const asked = once(listener.server.server, 'request')
+  const stopped = listener[Symbol.asyncDispose]()
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
+  const answers = said(socket)
+  await asked
+  leave.resolve()
+  const text = `${first}${await answers}`
+  await stopped
+  expect(text).toContain('finished')
+  expect(text.slice(text.indexOf('finished'))).toContain('HTTP/1.1 503 ')
+  expect(text).toContain(`"correlation_id":"${correlationIn(text)}"`)
+})
+
 test('stopping waits no longer than its limit for one that hangs', async () => {
   const entered = Promise.withResolvers<void>()
   const { listener, url } = await start(
@@ -209,7 +250,7 @@ test('a caller’s own correlation id is given back where the port says so, and 
   expect(log.text()).not.toContain('CANARY')
 })
 
-test('where streams may take long, any other body is still held to its limit', async () => {
+test('where streams may take long, any other body is still held to its limit, and told so in our words', async () => {
   const { port } = await start(
     ({ server }) => {
       server.post('/short', () => 'read')
@@ -228,7 +269,14 @@ test('where streams may take long, any other body is still held to its limit', a
     return socket
   }
   const long = begin('/long', 'application/x')
-  expect(await said(begin('/short', 'application/json'))).toContain('HTTP/1.1 408')
+  const late = await said(begin('/short', 'application/json'))
+  expect(late).toContain('HTTP/1.1 408')
+  expect(late).toContain(`"correlation_id":"${correlationIn(late)}"`)
+  expect(await log.line('http-request-answered')).toMatchObject({
+    correlation: correlationIn(late),
+    route: '/short',
+    status: '408',
+  })
   long.write('2]')
   expect(await said(long)).toContain('streamed')
 })
