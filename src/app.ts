@@ -97,6 +97,8 @@ export async function createApp({ settings, environment, log, clock = systemCloc
   const inData = (name: string): string => path.join(dataDir, name)
   await asSet('KURIR_DATA_DIR', mkdir(dataDir, { recursive: true, mode: 0o700 }))
   unwinding.use(lockDirectory(dataDir))
+  // One that was killed left it behind, and its process id may be anybody's by now.
+  await rm(inData('ready.json'), { force: true })
 
   // The record, the shelves.
   const broken = Promise.withResolvers<void>()

@@ -172,6 +172,16 @@ test('with no ruleset ever in force a start names every mistake, and leaves noth
   await (await start())[Symbol.asyncDispose]()
 })
 
+test('ready.json that a killed Kurir left speaks for nobody while a new one is starting', async () => {
+  const folders = await site(toFolder)
+  const file = path.join(folders.dataDir, 'ready.json')
+  await mkdir(folders.dataDir, { recursive: true })
+  await writeFile(file, `{"dicomPort":1,"httpPort":2,"adminPort":3,"pid":${process.pid}}\n`)
+  const { environment } = folders
+  await using _starting = await createApp({ settings: readSettings(environment), environment, log: silentLog })
+  await expect(access(file)).rejects.toThrow('ENOENT')
+})
+
 test('a second Kurir on the same data is refused', async () => {
   const folders = await site(toFolder)
   stack.use(await startApp(folders))
