@@ -22,7 +22,8 @@ export function connectTo(to: ConnectTo): Promise<Connected> {
   const { promise, resolve } = Promise.withResolvers<Connected>()
   if (to.signal?.aborted) return Promise.resolve(unreachable('aborted', 'aborted before connecting'))
   const address = { host: to.host, port: to.port, allowHalfOpen: true, noDelay: true }
-  const socket = to.tls === undefined ? connectTcp(address) : connectTls({ ...to.tls, ...address })
+  const socket = to.tls === undefined ? connectTcp(address) : tlsSocket({ ...to.tls, ...address })
+  if (socket === undefined) return Promise.resolve(unreachable('not-configured', 'certificate or key cannot be used'))
   const settle = (connected: Connected): void => {
     timer.cancel()
     to.signal?.removeEventListener('abort', abort)
@@ -40,6 +41,15 @@ export function connectTo(to: ConnectTo): Promise<Connected> {
   socket.once('close', closed)
   socket.once(to.tls === undefined ? 'connect' : 'secureConnect', () => settle({ kind: 'connected', socket }))
   return promise
+}
+
+/** Undefined for a certificate or a key that OpenSSL cannot read: that is nobody's answer, and no connection was tried. */
+function tlsSocket(options: ConnectionOptions): Socket | undefined {
+  try {
+    return connectTls(options)
+  } catch {
+    return undefined
+  }
 }
 
 function failureOf(error: unknown): Connected {

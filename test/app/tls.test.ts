@@ -22,12 +22,15 @@ testWithPeers(
     const archive = stack.use(await recordingServer({ tls: { ...(key && { key }), ...(cert && { cert }) } }))
     const reach = (ca: string) =>
       `{ dimse: { ae: "ARCHIVE@127.0.0.1:${archive.port}", tls: { ca_file: "${file(ca)}" } } }`
+    writeFileSync(file('rubbish.pem'), 'no certificate and no key')
+    const rubbish = `cert_file: "${file('rubbish.pem')}", key_file: "${file('rubbish.pem')}"`
     await site.write({
       '00.yaml': `version: 1
 destinations:
   archive: ${reach('archive.crt')}
   mistrusted: ${reach('stranger.crt')}
   unset: ${reach('missing.crt')}
+  spoilt: { dimse: { ae: "ARCHIVE@127.0.0.1:${archive.port}", tls: { ${rubbish} } } }
 rules: [ { name: everything, forward: [archive] } ]
 `,
     })
@@ -46,7 +49,7 @@ rules: [ { name: everything, forward: [archive] } ]
     expect((await command.run('echo', 'archive')).code).toBe(0)
     expect((await command.run('send', 'archive', file('ct.dcm'))).code).toBe(0)
     expect(archive.received).toHaveLength(2)
-    for (const name of ['mistrusted', 'unset']) {
+    for (const name of ['mistrusted', 'unset', 'spoilt']) {
       const { code, complaints } = await command.run('echo', name)
       expect([code, complaints]).toEqual([1, [expect.stringMatching(/^kurir echo: /)]])
       const verify = `mutation { did: destinationVerify(input: { name: "${name}" }) {
