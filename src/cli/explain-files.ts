@@ -23,6 +23,7 @@ export async function readFacts(path: string, reception: Reception): Promise<Rea
     sopInstanceUid: file.meta.sopInstanceUid ?? header.sopInstanceUid ?? '',
     transferSyntax: file.transferSyntaxUid,
     header: viewOfHeader(header),
+    isOfNoStudy: (header.studyInstanceUid ?? '') === '',
     receivedAt: 0,
   }
   return { path, study: header.studyInstanceUid ?? '', facts }

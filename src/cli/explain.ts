@@ -4,7 +4,6 @@ import { explainStudy } from '../rules/decide-study.ts'
 import { factsOf, type Given } from '../rules/given.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { StudyMember } from '../rules/study-decision.ts'
-
 import { readSettings } from '../settings/settings.ts'
 import { type Command, type CommandContext, UsageError } from './command.ts'
 import { type ReadFile, type Reception, readFacts } from './explain-files.ts'
@@ -60,8 +59,9 @@ async function explainFiles(
   for (const path of paths) {
     const file = await readFacts(path, reception)
     files.push(file)
-    if (asStudy && 'facts' in file) continue
+    if (asStudy && file.study !== '') continue
     if (paths.length > 1) context.print(`${path}:`)
+    if (asStudy && 'facts' in file) context.print('it names no study, so only the rules for an instance are asked')
     if ('facts' in file) printAll(explainedLines(explainedInstance(explain(ruleset, file.facts))), context)
     else context.print(`held  unreadable: ${file.unreadable}`)
   }

@@ -27,6 +27,7 @@ export function factsOf(
     sopInstanceUid: identity.sopInstanceUid,
     transferSyntax: identity.transferSyntaxUid,
     header: viewOfHeader(header),
+    isOfNoStudy: (identity.studyInstanceUid ?? '') === '',
     receivedAt: reception.at,
     ...(instance.amendments === undefined ? {} : { amendments: instance.amendments }),
     ...(answers === undefined ? {} : { answers }),

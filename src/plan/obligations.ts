@@ -61,20 +61,12 @@ export function planEntryOf(
   const told = instructed(instance, ruleset, () => factsOf(instance, defaultCharset(ruleset, instance)))
   if (told !== undefined) return { ...entry(instance, ruleset, told), ...moment }
   const decision = decideIt()
-  const obligations = obligationsOf(withoutStudy(decision, instance, ruleset), { ruleset, kept, now })
+  const obligations = obligationsOf(decision, { ruleset, kept, now })
   return {
     ...entry(instance, ruleset, obligations),
     ...moment,
     ...(decision.asked.length > 0 ? { rests: restsOf(decision.asked, kept) } : {}),
   }
-}
-
-/** What names no study has no study moment to wait for: `otherwise` is asked at once. */
-function withoutStudy(decision: Decision, { identity }: Unplanned, { otherwise }: Ruleset): Decision {
-  if (!decision.awaitsStudy || (identity.studyInstanceUid ?? '') !== '') return decision
-  const verdict = [{ rule: null, reason: otherwise.reason }]
-  const decided = { ...decision, awaitsStudy: false }
-  return otherwise.kind === 'hold' ? { ...decided, holds: verdict } : { ...decided, discards: verdict }
 }
 
 /** An instance that a mistake of ours left undecided: a person looks, and it can be planned again. */

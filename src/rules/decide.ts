@@ -67,19 +67,25 @@ function decideOn(
     members.map(({ member: _, ...sent }) => ({ ...sent, destination, with: told })),
   )
   const reasons: PlannedHold[] = [...course.holds, ...holds.map(({ rule, reason }) => ({ rule, reason }))]
-  return { decision: conclude(ruleset, planned.flat(), reasons, course), steps: course.steps }
+  const awaits = ruleset.study.wants && facts.isOfNoStudy !== true
+  return { decision: conclude(ruleset, awaits, planned.flat(), reasons, course), steps: course.steps }
 }
 
-/** RULES.md 3.10: `otherwise` once nothing wants the instance and nothing more can be said about it. */
+/**
+ * RULES.md 3.10: `otherwise` once nothing wants the instance and nothing more can be said about it.
+ *
+ * @param awaits whether a rule of its study's moment may still want it
+ */
 function conclude(
   ruleset: Ruleset,
+  awaits: boolean,
   forwards: readonly PlannedForward[],
   holds: readonly PlannedHold[],
   { asks, asked, waits, discards }: Course,
 ): Decision {
   const decision = { rulesetDigest: ruleset.digest, forwards, holds, discards, asks, waits, asked, awaitsStudy: false }
   if (forwards.length + holds.length + discards.length + asks.length + waits.length > 0) return decision
-  if (ruleset.study.wants) return { ...decision, awaitsStudy: true }
+  if (awaits) return { ...decision, awaitsStudy: true }
   const { kind, reason } = ruleset.otherwise
   const verdict = [{ rule: null, reason }]
   return kind === 'hold' ? { ...decision, holds: verdict } : { ...decision, discards: verdict }

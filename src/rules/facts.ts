@@ -81,6 +81,8 @@ export interface Facts {
   readonly transferSyntax: string
   /** As received. */
   readonly header: HeaderView
+  /** It names no study, so no moment of one will come for it. Unsaid: it is of one. */
+  readonly isOfNoStudy?: boolean
   /** When it was received, in milliseconds since 1970. */
   readonly receivedAt: number
   /** Later ones win. `match` sees them, and they leave with the instance. */

@@ -13,7 +13,7 @@ export type Given = ReadonlyMap<string, readonly string[]>
 // 2026-01-01 00:00 UTC: a test gives the same bytes on any day.
 const RECEIVED_AT = 1_767_225_600_000
 
-const USUAL: Omit<Facts, 'header' | 'sopInstanceUid' | 'receivedAt' | 'amendments' | 'answers'> = {
+const USUAL: Pick<Facts, 'callingAe' | 'calledAe' | 'peer' | 'door' | 'sopClass' | 'transferSyntax'> = {
   callingAe: 'ANY-SCU',
   calledAe: 'KURIR',
   peer: '127.0.0.1',

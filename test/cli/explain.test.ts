@@ -136,6 +136,21 @@ test('a study of which no rule is asked is told so', async () => {
   })
 })
 
+test('what names no study has no moment of one: nothing waits for that, and --study says so', async () => {
+  const rules = '  - { name: whole studies, on: study, match: { Modality: MR }, forward: [pacs_main] }\n'
+  await site.write({ '00.yaml': `${RULES.replace('match: { Modality: CT }', 'match: { Modality: DX }')}${rules}` })
+  const alone = await put('alone.dcm', ctInstance({ studyInstanceUid: '', sizeBytes: 4_096 }).file)
+  const last = async (...args: readonly string[]) => (await kurir.run('explain', ...args)).printed.at(-1)
+  expect(await last(chest)).toBe('waits      for its study: a rule of that moment may want it')
+  expect(await last(alone)).toBe('held       unmatched')
+  const { code, printed } = await kurir.run('explain', '--study', alone)
+  expect([code, printed[0], printed.at(-1)]).toEqual([
+    0,
+    'it names no study, so only the rules for an instance are asked',
+    'held       unmatched',
+  ])
+})
+
 test('a folder, and a path through a file, are sentences', async () => {
   expect((await kurir.run('explain', site.home)).complaints).toEqual([`kurir explain: ${site.home} is a folder`])
   expect((await kurir.run('explain', `${chest}/x`)).complaints).toEqual([`kurir explain: ${chest}/x cannot be read`])

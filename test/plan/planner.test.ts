@@ -57,8 +57,8 @@ async function planning(ruleset: () => Ruleset | undefined) {
     log: silentLog,
   })
   closing.push(planner)
-  const admit = async (n: number): Promise<InstanceId> => {
-    const { file, dataSet } = ctInstance({ sizeBytes: 1_024, instanceNumber: n })
+  const admit = async (n: number, more: Parameters<typeof ctInstance>[0] = {}): Promise<InstanceId> => {
+    const { file, dataSet } = ctInstance({ sizeBytes: 1_024, instanceNumber: n, ...more })
     return (await take(spool, arrivalOf(file), dataSet)).id
   }
   const until = async (count: number): Promise<void> => {
@@ -132,6 +132,19 @@ test('each instance is decided by the ruleset in force then', async () => {
   await until(2)
   expect(batches.flat().map(({ obligations }) => obligations[0]?.kind)).toEqual(['DELIVER', 'DISCARD'])
   expect(new Set(batches.flat().map(({ rulesetDigest }) => rulesetDigest)).size).toBe(2)
+})
+
+test('what names no study waits for no moment of one: otherwise is asked at once', async () => {
+  const ruleset = rulesetOf('  - { name: whole, on: study, forward: [archive] }')
+  const { admit, batches, until, start } = await planning(() => ruleset)
+  await admit(1)
+  await admit(2, { studyInstanceUid: '' })
+  await start()
+  await until(2)
+  expect(batches.flat().map(({ obligations }) => obligations)).toMatchObject([
+    [{ kind: 'WAIT', reason: 'study moment' }],
+    [{ kind: 'HOLD', reason: 'unmatched' }],
+  ])
 })
 
 const nothing: Decision = {

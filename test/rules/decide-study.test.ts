@@ -169,6 +169,9 @@ describe('otherwise', () => {
     expect(brief(run(rules, studyOf([{ Modality: 'EEG' }]))).held).toEqual(['-: unmatched: i1'])
     const discarding = `otherwise: { discard: nobody asked }\n${rules}`
     expect(brief(run(discarding, studyOf([{ Modality: 'EEG' }]))).discarded).toEqual(['-: nobody asked: i1'])
+    // What names no study has no such moment to wait for.
+    const alone = decide(rulesetOf(rules), { ...factsFrom({ Modality: 'EEG' }), isOfNoStudy: true })
+    expect(alone).toMatchObject({ awaitsStudy: false, holds: [{ reason: 'unmatched' }] })
   })
 
   test('passes over what was wanted before, and what a rule of the study wants', () => {
