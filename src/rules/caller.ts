@@ -23,7 +23,7 @@ export interface Caller {
   readonly defaultCharset: string | undefined
   /** What is done with other bytes under a SOP Instance UID that we have. */
   readonly onChanged: 'keep' | 'refuse'
-  /** Which transfer syntaxes, in order of preference; undefined: whatever is offered. */
+  /** Which transfer syntaxes come first, in order of preference, of those that it offers; undefined: none. */
   readonly accept: readonly TransferSyntaxUid[] | undefined
   /** Its HTTP calls need no token for these. */
   readonly http: readonly TokenlessRole[]
@@ -161,7 +161,7 @@ const callerShape = z.strictObject({
     .array(transferSyntaxField)
     .min(1)
     .optional()
-    .describe('Only these transfer syntaxes, in order of preference, by keyword or UID.'),
+    .describe('Of the transfer syntaxes that it offers these first, in this order, by keyword or UID; then any other.'),
   http: z
     .array(z.enum(TOKENLESS_ROLES))
     .min(1)

@@ -1,4 +1,4 @@
-import type { Caller } from './caller.ts'
+import type { Caller, TokenlessRole } from './caller.ts'
 import { requiredOf } from './condition.ts'
 import type { CompiledDestination } from './destinations.ts'
 import type { ForwardEntry } from './forward-entry.ts'
@@ -11,11 +11,17 @@ export function warningsOf(
   destinations: ReadonlyMap<string, CompiledDestination>,
   callers: readonly Caller[],
 ): readonly RuleProblem[] {
-  return [...conflicts(rules), ...[...destinations.values()].flatMap(unfulfilled), ...callers.flatMap(unwatched)]
+  return [...conflicts(rules), ...[...destinations.values()].flatMap(unfulfilled), ...callers.flatMap(withoutEffect)]
 }
 
-function unwatched({ name, file, line, expect, reportTo }: Caller): readonly RuleProblem[] {
+/** The admin listener lets in tokens alone, and nothing on the integrators' port asks for these. */
+const OF_THE_ADMIN: readonly TokenlessRole[] = ['VIEWER', 'OPERATOR']
+
+function withoutEffect({ name, file, line, expect, reportTo, http }: Caller): readonly RuleProblem[] {
   const said: string[] = []
+  const idle = http.filter((role) => OF_THE_ADMIN.includes(role))
+  if (idle.length > 0)
+    said.push(`${idle.join(' and ')} under http lets ${name} do nothing: the admin listener always asks for a token.`)
   if (expect !== undefined) said.push(`Nothing watches yet whether ${name} sends what is expected of it.`)
   if (reportTo !== undefined) said.push(`This version sends no storage commitment reports to ${name} yet.`)
   return said.map((message) => ({ file, line, column: 1, message }))

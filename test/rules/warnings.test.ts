@@ -68,3 +68,12 @@ test('what is read of a caller and not acted upon yet is said too', () => {
     'This version sends no storage commitment reports to ct yet.',
   ])
 })
+
+test('roles under http that let nobody do anything are said: the admin listener always asks for a token', () => {
+  const caller = (roles: string): readonly string[] =>
+    said(`callers: { his: { from: 10.1.0.5/32, http: [${roles}] } }\nrules: [{ name: r, forward: [a] }]`)
+  expect(caller('INGEST, INTEGRATOR')).toEqual([])
+  expect(caller('VIEWER, INGEST, OPERATOR')).toEqual([
+    'VIEWER and OPERATOR under http lets his do nothing: the admin listener always asks for a token.',
+  ])
+})
