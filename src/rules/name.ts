@@ -12,6 +12,8 @@ type OurName = (typeof OUR_NAMES)[number]
 /** Facts about a whole study, for the study moment. */
 const STUDY_NAMES = ['modalities', 'series_count', 'instance_count', 'settled_by'] as const
 export type StudyName = (typeof STUDY_NAMES)[number]
+/** Whether it stands for a number. */
+export const isCount = (name: StudyName): boolean => name === 'series_count' || name === 'instance_count'
 
 /** What a NAME of the rules language stands for: something of ours, or an attribute. */
 export type Name =

@@ -1,16 +1,13 @@
 import { z } from 'zod'
-import { parseAeTitle } from '../dicom/ae-title.ts'
-import { TRANSFER_SYNTAXES, transferSyntaxByKeyword } from '../dicom/transfer-syntax.ts'
 import { isWithin, parseCidr } from './cidr.ts'
 import { type ComparedAs, neverFound } from './compared-text.ts'
+import { type Comparison, compared } from './comparison.ts'
 import { yesField } from './field.ts'
-import { isTimeVr, readMoment } from './moment.ts'
-import type { Name, StudyName } from './name.ts'
+import { readLiteral } from './literal.ts'
+import type { Name } from './name.ts'
 import { compilePattern, isPattern, stepsOf } from './pattern.ts'
 import type { Place } from './place.ts'
-import { isSopClassKeyword, nearestSopClass } from './sop-class.ts'
-import { SETTLED_BY } from './study-decision.ts'
-import { didYouMean } from './suggestion.ts'
+import type { ValueTest } from './value-test.ts'
 
 /** Judges the values of one name: comparable ones, none when there is no such attribute. */
 export interface Predicate {
@@ -58,14 +55,6 @@ export const predicateSchema: z.ZodType = z.union([
   }),
 ])
 const operatorsSchema = z.object(operators)
-
-/** One operator that looks at one value. */
-interface ValueTest {
-  readonly test: (value: string) => boolean
-  readonly steps?: number
-  readonly yes: string
-  readonly no: string
-}
 
 /** The predicate at a place, or undefined after reporting what is wrong with it. */
 export function compilePredicate(place: Place, name: Name, lists: Lists): Predicate | undefined {
@@ -169,113 +158,6 @@ function within(place: Place, literal: string, name: Name): ValueTest | undefine
   const range = parseCidr(literal)
   if (range === undefined) return place.report(`${literal} is not an address range; write 10.20.0.0/16 or fd00::/8.`)
   return { test: (value) => isWithin(range, value), yes: `is within ${literal}`, no: `is not within ${literal}` }
-}
-
-const NUMBERS: ReadonlySet<string> = new Set(['IS', 'DS', 'US', 'SS', 'UL', 'SL', 'FL', 'FD', 'UV', 'SV'])
-const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
-type Comparison = 'gt' | 'gte' | 'lt' | 'lte'
-const COMPARISONS = {
-  gt: { says: 'more than', later: 'after', test: (a: number, b: number) => a > b },
-  gte: { says: 'at least', later: 'not before', test: (a: number, b: number) => a >= b },
-  lt: { says: 'less than', later: 'before', test: (a: number, b: number) => a < b },
-  lte: { says: 'at most', later: 'not after', test: (a: number, b: number) => a <= b },
-} as const
-
-function compared(key: Comparison, place: Place, literal: string, name: Name): ValueTest | undefined {
-  const vr = comparedAs(name)
-  const read = reader(vr)
-  if (read === undefined) {
-    const what = vr === '' ? `${name.text} is text` : `${name.text} is ${vr}`
-    return place.reportKey(`${key} compares numbers, dates and times; ${what}.`)
-  }
-  const bound = read(literal)
-  if (bound === undefined)
-    return place.report(`${literal || 'Nothing'} is not a value of ${name.text} (${vr}) to compare with.`)
-  const { says, later, test } = COMPARISONS[key]
-  const words = `${isTimeVr(vr) ? later : says} ${literal}`
-  const holds = (value: string): boolean => {
-    const number = read(value)
-    return number !== undefined && test(number, bound)
-  }
-  return { test: holds, yes: `is ${words}`, no: `is not ${words}` }
-}
-
-/** The VR by whose order two values are compared; empty for text of ours. */
-function comparedAs(name: Name): string {
-  if (name.kind === 'attribute') return name.vr
-  return name.kind === 'study' && COUNTS.has(name.name) ? 'IS' : ''
-}
-
-const COUNTS: ReadonlySet<string> = new Set(['series_count', 'instance_count'])
-
-function reader(vr: string): ((text: string) => number | undefined) | undefined {
-  if (isTimeVr(vr)) return (text) => readMoment(text, vr)
-  if (!NUMBERS.has(vr)) return undefined
-  return (text) => (DECIMAL.test(text) ? Number(text) : undefined)
-}
-
-/** A text that a value is compared with, in the form in which values are; undefined after reporting that none can be. */
-function readLiteral(place: Place, name: Name): string | undefined {
-  const literal = (place.text() ?? '').normalize('NFC')
-  if (literal === '') return place.report('An empty text equals nothing; write { present: false }.')
-  const problem = checkLiteral(literal, name) ?? neverFound(literal, name)
-  return problem === undefined ? literal : place.report(problem)
-}
-
-function checkLiteral(literal: string, name: Name): string | undefined {
-  switch (name.kind) {
-    case 'ours':
-      return checkOurs(literal, name.name)
-    case 'study':
-      return checkOfStudy(literal, name.name)
-    case 'answer':
-      return name.field !== 'found' || literal === 'true' || literal === 'false'
-        ? undefined
-        : `${name.text} is true or false, not ${literal}.`
-    case 'attribute':
-      return undefined
-    default:
-      return name satisfies never
-  }
-}
-
-function checkOfStudy(literal: string, name: StudyName): string | undefined {
-  if (name === 'settled_by')
-    return SETTLED_BY.some((word) => word === literal)
-      ? undefined
-      : `A study is settled by one of ${SETTLED_BY.join(', ')}, not by ${literal}.`
-  if (COUNTS.has(name) && !/^(0|[1-9]\d*)$/.test(literal)) return `${name} is a whole number, not ${literal}.`
-  return undefined
-}
-
-const DOORS = ['dimse', 'stow', 'upload', 'folder', 'retrieve']
-
-function checkOurs(literal: string, name: (Name & { kind: 'ours' })['name']): string | undefined {
-  switch (name) {
-    case 'calling_ae':
-    case 'called_ae':
-      return parseAeTitle(literal) === undefined
-        ? `${literal} is not an AE title: 1 to 16 printable ASCII characters.`
-        : undefined
-    case 'peer':
-      return literal.includes('/') ? `An address range is asked for by { within: ${literal} }.` : undefined
-    case 'door':
-      return DOORS.includes(literal) ? undefined : `There is no door ${literal}. There are: ${DOORS.join(', ')}.`
-    case 'sop_class': {
-      if (/^[0-9.]+$/.test(literal) || isSopClassKeyword(literal)) return undefined
-      const meant = nearestSopClass(literal)
-      return `${literal} is not a storage SOP class.${meant === undefined ? '' : ` Did you mean ${meant}?`}`
-    }
-    case 'transfer_syntax': {
-      if (/^[0-9.]+$/.test(literal) || transferSyntaxByKeyword(literal) !== undefined) return undefined
-      return `${literal} is not a transfer syntax.${didYouMean(
-        literal,
-        TRANSFER_SYNTAXES.map((syntax) => syntax.keyword),
-      )}`
-    }
-    default:
-      return name satisfies never
-  }
 }
 
 function oneOf(texts: readonly string[]): ValueTest {
