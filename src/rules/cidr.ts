@@ -25,6 +25,14 @@ export function isWithin(cidr: Cidr, address: string): boolean {
   return parsed !== undefined && parsed.family === cidr.family && parsed.value >> cidr.hostBits === cidr.network
 }
 
+/** An address as it is shown of a peer: IPv4 with dots, one mapped into IPv6 too, IPv6 as RFC 5952 has it. Undefined for no address. */
+export function addressAsShown(text: string): string | undefined {
+  const parsed = parseAddress(text)
+  if (parsed === undefined) return undefined
+  if (parsed.family === 4) return [24n, 16n, 8n, 0n].map((bits) => (parsed.value >> bits) & 0xffn).join('.')
+  return new URL(`http://[${text.replace(/%.*$/, '')}]`).hostname.slice(1, -1)
+}
+
 interface Address {
   readonly family: 4 | 6
   readonly value: bigint

@@ -1,5 +1,6 @@
 import { parseAeTitle } from '../dicom/ae-title.ts'
 import { TRANSFER_SYNTAXES, transferSyntaxByKeyword } from '../dicom/transfer-syntax.ts'
+import { addressAsShown } from './cidr.ts'
 import { neverFound } from './compared-text.ts'
 import { isCount, type Name, type StudyName } from './name.ts'
 import type { Place } from './place.ts'
@@ -11,9 +12,13 @@ import { didYouMean } from './suggestion.ts'
 export function readLiteral(place: Place, name: Name): string | undefined {
   const literal = (place.text() ?? '').normalize('NFC')
   if (literal === '') return place.report('An empty text equals nothing; write { present: false }.')
-  const problem = checkLiteral(literal, name) ?? neverFound(literal, name)
+  const problem = literalProblem(literal, name)
   return problem === undefined ? literal : place.report(problem)
 }
+
+/** Why nothing that has this name equals the text; undefined when something can. @param literal in NFC */
+export const literalProblem = (literal: string, name: Name): string | undefined =>
+  checkLiteral(literal, name) ?? neverFound(literal, name)
 
 function checkLiteral(literal: string, name: Name): string | undefined {
   switch (name.kind) {
@@ -51,7 +56,7 @@ function checkOurs(literal: string, name: (Name & { kind: 'ours' })['name']): st
         ? `${literal} is not an AE title: 1 to 16 printable ASCII characters.`
         : undefined
     case 'peer':
-      return literal.includes('/') ? `An address range is asked for by { within: ${literal} }.` : undefined
+      return checkPeer(literal)
     case 'door':
       return DOORS.includes(literal) ? undefined : `There is no door ${literal}. There are: ${DOORS.join(', ')}.`
     case 'sop_class': {
@@ -69,4 +74,11 @@ function checkOurs(literal: string, name: (Name & { kind: 'ours' })['name']): st
     default:
       return name satisfies never
   }
+}
+
+function checkPeer(literal: string): string | undefined {
+  if (literal.includes('/')) return `An address range is asked for by { within: ${literal} }.`
+  const shown = addressAsShown(literal)
+  if (shown === undefined) return `${literal} is not an IP address.`
+  return shown === literal ? undefined : `The address ${literal} is written ${shown}.`
 }

@@ -3,7 +3,7 @@ import { isWithin, parseCidr } from './cidr.ts'
 import { type ComparedAs, neverFound } from './compared-text.ts'
 import { type Comparison, compared } from './comparison.ts'
 import { yesField } from './field.ts'
-import { readLiteral } from './literal.ts'
+import { literalProblem, readLiteral } from './literal.ts'
 import type { Name } from './name.ts'
 import { compilePattern, isPattern, stepsOf } from './pattern.ts'
 import type { Place } from './place.ts'
@@ -147,7 +147,7 @@ function inList(place: Place, literal: string, name: Name, lists: Lists): ValueT
     )
   }
   for (const text of list) {
-    const problem = neverFound(text, name)
+    const problem = literalProblem(text, name)
     if (problem !== undefined) return place.report(`The list ${literal} has a text that never equals one. ${problem}`)
   }
   return { test: (value) => list.has(value), yes: `is in ${literal}`, no: `is not in ${literal}` }
