@@ -99,10 +99,12 @@ async function listed(): Promise<readonly string[]> {
 }
 
 const movedAway = async (names: readonly string[]): Promise<void> => {
-  // The move follows the count that is waited for.
+  // The move follows the count that is waited for; the name there is taken by an empty file first.
   for (;;) {
     const there = await listed()
-    if (names.every((name) => there.includes(name))) return
+    const isMoved = (name: string): boolean =>
+      there.includes(name) && !there.includes(name.slice(name.indexOf('/') + 1))
+    if (names.every(isMoved)) return
     await systemClock.sleep(ms(10))
   }
 }
