@@ -166,7 +166,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     startedAt: clock.now(),
     store,
     freeLeast: (totalBytes) => freeBytesLeast(settings.spoolFreeMin, totalBytes),
-    doors: () => folderDoor.problems,
+    doors: () => [...spool.problems, ...folderDoor.problems],
     services: () => serviceProblems(services.states()),
     rules: () => ({ inForce: rules.current, problems: rules.problems }),
   })

@@ -11,7 +11,7 @@ export interface HealthDeps {
   /** Bytes that are to stay free, of a volume of that size. */
   readonly freeLeast: (totalBytes: number) => number
   readonly rules: () => { readonly inForce: InForce; readonly problems: readonly RuleProblem[] }
-  /** What keeps a door from taking anything, one sentence each. */
+  /** What keeps doors from taking anything, one sentence each. */
   readonly doors: () => readonly string[]
   /** The same of services. */
   readonly services: () => readonly string[]
@@ -28,18 +28,21 @@ export class Health implements HealthSource {
   }
 
   async report(): Promise<HealthReport> {
-    const { freeBytes, totalBytes } = await this.#deps.store.space()
+    const space = await this.#deps.store.space().catch(() => undefined)
     const { doors, services } = this.#deps
     const reach = [...this.#destinationProblems(), ...services(), ...doors()]
     const problems = [...this.#ruleProblems(), ...this.#pinned(), ...reach]
-    if (freeBytes < this.#deps.freeLeast(totalBytes)) {
+    if (space === undefined) {
+      problems.push('The disk of the spool does not say how much room it has: new instances are refused until it does.')
+    } else if (space.freeBytes < this.#deps.freeLeast(space.totalBytes)) {
       problems.push(
         'The disk of the spool is below KURIR_SPOOL_FREE_MIN: new instances are refused until there is room.',
       )
     }
     const { version, startedAt } = this.#deps
     const { problems: ruleProblems } = this.#deps.rules()
-    return { live: true, ready: this.doorsOpen, version, startedAt, spoolFree: freeBytes, problems, ruleProblems }
+    const spoolFree = space?.freeBytes ?? 0
+    return { live: true, ready: this.doorsOpen, version, startedAt, spoolFree, problems, ruleProblems }
   }
 
   #ruleProblems(): readonly string[] {

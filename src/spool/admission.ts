@@ -40,6 +40,10 @@ export interface Passed {
   recording(bytes: number): void
   /** The ledger has answered, or will not be asked. */
   recorded(): void
+  /** Bytes and row would survive a power cut. */
+  durable(): void
+  /** They could not be had, for this. */
+  failed(error: unknown): void
   /** It is durable and on record, or nothing of it is left. */
   left(): void
 }
@@ -66,7 +70,11 @@ export class AdmissionSink implements Sink<Taken> {
 
   write(slice: Uint8Array): Promise<void> | void {
     this.#header.push(slice)
-    return this.#blob.write(slice)
+    try {
+      return this.#blob.write(slice)?.catch((error: unknown) => this.#failed(error))
+    } catch (error) {
+      return this.#failed(error)
+    }
   }
 
   async end(): Promise<Taken> {
@@ -76,6 +84,7 @@ export class AdmissionSink implements Sink<Taken> {
     const [durable, admitted] = await Promise.allSettled([blob.durable, this.#record(blob, facts)])
     if (durable.status === 'rejected') return this.#undo(blob, durable.reason)
     if (admitted.status === 'rejected') return this.#undo(blob, admitted.reason)
+    this.#passed.durable()
     const taken = await this.#judge(blob, facts, admitted.value[0]?.earlier ?? null)
     this.#logAdmitted(taken)
     return taken
@@ -136,6 +145,11 @@ export class AdmissionSink implements Sink<Taken> {
    */
   async #undo(blob: FinishedBlob, error: unknown): Promise<never> {
     await this.#deps.withdrawals.takeBack(this.#id, blob.ref, codeOf(error), () => this.#passed.left())
+    return this.#failed(error)
+  }
+
+  #failed(error: unknown): never {
+    this.#passed.failed(error)
     throw error
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { KurirError } from '../base/failure.ts'
 import type { NewId } from '../base/id.ts'
 import type { Log } from '../base/log.ts'
 import type { Sink } from '../base/sink.ts'
@@ -35,6 +36,7 @@ export class Spool implements AsyncDisposable {
   readonly #mark: VerifiedMark
   readonly #withdrawals: Withdrawals
   readonly #expected: ExpectedAdmissions
+  #diskFails = false
 
   constructor(deps: SpoolDeps) {
     this.#deps = deps
@@ -50,6 +52,13 @@ export class Spool implements AsyncDisposable {
     return this.#inFlight.count
   }
 
+  /** What keeps objects from being taken though there is room for them, one sentence each. */
+  get problems(): readonly string[] {
+    return this.#diskFails
+      ? ['The disk of the spool and the ledger fails: the last instance that came was refused.']
+      : []
+  }
+
   /**
    * A sink for one object. Its `end` resolves when the bytes, their name and the row in the ledger would all survive a power
    * cut; when it rejects, and after `abort`, nothing is left.
@@ -57,6 +66,15 @@ export class Spool implements AsyncDisposable {
    * @throws KurirError `disk-full`, `disk-io`, `out-of-resources`
    */
   async begin(arrival: Arrival): Promise<Sink<Taken>> {
+    try {
+      return await this.#begin(arrival)
+    } catch (error) {
+      this.#judge(error)
+      throw error
+    }
+  }
+
+  async #begin(arrival: Arrival): Promise<Sink<Taken>> {
     await this.#guard.expectRoom()
     const id = this.#deps.newId() as InstanceId
     this.#inFlight.begin(id)
@@ -68,6 +86,10 @@ export class Spool implements AsyncDisposable {
         this.#inFlight.recording(id)
       },
       recorded: () => this.#expected.recorded(sender),
+      durable: () => {
+        this.#diskFails = false
+      },
+      failed: (error: unknown) => this.#judge(error),
       left: () => this.#left(id),
     }
     try {
@@ -116,6 +138,11 @@ export class Spool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#withdrawals[Symbol.asyncDispose]()
     await this.#mark[Symbol.asyncDispose]()
+  }
+
+  /** A disk that is full says so by its free mark; one that fails is known by what it failed. */
+  #judge(error: unknown): void {
+    if (error instanceof KurirError && error.code === 'disk-io') this.#diskFails = true
   }
 
   /** It is durable and on record, or gone: what waits for a decision may be looked at again. */

@@ -165,6 +165,35 @@ test('bytes that could not be flushed take their row back with them', async () =
   })
 })
 
+test('a disk that fails is a problem until an object is durable again, wherever it fails', async () => {
+  await withShelf(async (shelf) => {
+    const failure = new KurirError('disk-io', 'transient', 'the disk failed')
+    const { store } = shelf
+    let at: 'begin' | 'write' | 'flush' | 'nowhere' = 'nowhere'
+    const spool = spoolOver(shelf, {
+      begin: async (id, meta) => {
+        if (at === 'begin') throw failure
+        const sink = await store.begin(id, meta)
+        if (at === 'flush') return flushedAfter(sink, Promise.reject(failure))
+        const write = (slice: Uint8Array) => (at === 'write' ? Promise.reject(failure) : sink.write(slice))
+        return { write, abort: () => sink.abort(), finish: () => sink.finish() }
+      },
+    })
+    for (const place of ['begin', 'write', 'flush'] as const) {
+      at = place
+      await expect(take(spool, arrivalOf(ct.file), ct.dataSet)).rejects.toBe(failure)
+      expect(spool.problems).toEqual([expect.stringContaining('fails')])
+      at = 'nowhere'
+      await take(spool, arrivalOf(ct.file), ct.dataSet)
+      expect(spool.problems).toEqual([])
+    }
+    const full = new KurirError('disk-full', 'transient', 'no room')
+    const fullSpool = spoolOver(shelf, { begin: () => Promise.reject(full) })
+    await expect(take(fullSpool, arrivalOf(ct.file), ct.dataSet)).rejects.toBe(full)
+    expect(fullSpool.problems).toEqual([])
+  })
+})
+
 test('what the ledger has no room to take back is out of sight, and taken back when there is room', async () => {
   await withShelf(async (shelf, folder) => {
     const failure = new KurirError('disk-io', 'transient', 'the disk failed')
