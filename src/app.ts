@@ -228,8 +228,6 @@ export async function createApp({ settings, environment, log, clock = systemCloc
   await addPage(integrators.server)
   const callerAt = (peer: string) => httpCallerAt(ruleset().callers, peer)
   const onChangedAt = (peer: string) => httpChangedAt(ruleset().callers, peer)
-  const knowsPair = (callingAe: string, calledAe: string): boolean =>
-    destinationOfPair(ruleset().destinations, callingAe, calledAe, settings.aeTitles[0]) !== undefined
   await addStowDoor(integrators.server, {
     spool,
     ledger,
@@ -242,7 +240,8 @@ export async function createApp({ settings, environment, log, clock = systemCloc
       clock,
       views: ledger.views,
       wakes: ledger.wakes,
-      knows: ({ callingAe, calledAe }) => knowsPair(callingAe, calledAe),
+      destinationOf: ({ callingAe, calledAe }) =>
+        destinationOfPair(ruleset().destinations, callingAe, calledAe, settings.aeTitles[0]),
     },
     bulkRoom: { folder: inData(BULK_FOLDER), newId, expectRoom: () => spool.expectRoom() },
   })

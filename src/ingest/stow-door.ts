@@ -36,9 +36,14 @@ interface Addressed {
   /** As the audit trail names them. */
   readonly by: string
   readonly study?: string
-  readonly pair?: RelayPair
+  readonly relay?: Relay
+}
+
+interface Relay {
+  readonly pair: RelayPair
+  readonly destination: string
   /** How long the answer waits for the archive. */
-  readonly wait?: Milliseconds
+  readonly wait: Milliseconds
 }
 
 type OfStudy = HttpRequest<{ Params: { readonly study: string } }>
@@ -87,10 +92,11 @@ type Store = (request: Relayed, reply: HttpReply, addressed: Omit<Addressed, 'by
 function addRelay(scope: HttpServer, relay: RelayDeps, storeFor: Store): void {
   scope.post('/:scu/:scp/studies', { schema: RELAY, config: CONFIG }, (request: Relayed, reply) => {
     const pair = relayPair(request.params)
-    if (pair === undefined || !relay.knows(pair)) {
+    const destination = pair === undefined ? undefined : relay.destinationOf(pair)
+    if (pair === undefined || destination === undefined) {
       return refuse(reply, 404, 'No destination of the rules is called so by this caller.')
     }
-    return storeFor(request, reply, { pair, wait: ms(Math.round(request.query.wait * 1_000)) })
+    return storeFor(request, reply, { relay: { pair, destination, wait: ms(Math.round(request.query.wait * 1_000)) } })
   })
 }
 
@@ -126,13 +132,10 @@ async function store(
     account(deps, request, result.outcomes)
     if (result.broken !== undefined) deps.log.warn('stow-broken', { correlation: request.id, code: result.broken })
     slot.release()
-    if (deps.relay === undefined || addressed.pair === undefined) {
+    if (deps.relay === undefined || addressed.relay === undefined) {
       return answer(reply, answerOf(result, originOf(request), addressed.study))
     }
-    return answer(
-      reply,
-      relayAnswerOf(await relayed(deps.relay, addressed.wait ?? ms(0), reply, result), originOf(request)),
-    )
+    return answer(reply, relayAnswerOf(await relayed(deps.relay, addressed.relay, reply, result), originOf(request)))
   } finally {
     slot.release()
   }
@@ -140,23 +143,23 @@ async function store(
 
 /** Waits for the archive, but for no caller that has gone. */
 async function relayed(
-  relay: RelayDeps,
-  wait: Milliseconds,
+  deps: RelayDeps,
+  { destination, wait }: Relay,
   reply: HttpReply,
   result: StowResult,
 ): Promise<RelayResult> {
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
-  return awaitRelay(relay, result, wait, gone.signal)
+  return awaitRelay(deps, destination, result, wait, gone.signal)
 }
 
 function arrivalFor(
   { clock, onChangedAt }: StowDoorDeps,
   request: Stored,
   peer: string,
-  { by, study, pair }: Addressed,
+  { by, study, relay }: Addressed,
 ) {
-  const who = { callingAe: pair?.callingAe ?? null, calledAe: pair?.calledAe ?? null, peer }
+  const who = { callingAe: relay?.pair.callingAe ?? null, calledAe: relay?.pair.calledAe ?? null, peer }
   const onChanged = onChangedAt?.(peer) ?? 'keep'
   return (announced: Announced): Arrival => ({
     reception: { at: clock.now(), door: 'STOW', ...who, associationId: request.id },

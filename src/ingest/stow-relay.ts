@@ -14,10 +14,10 @@ export interface RelayPair {
 
 export interface RelayDeps {
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>
-  readonly views: Pick<LedgerViews, 'deliveries' | 'attempts'>
+  readonly views: Pick<LedgerViews, 'instance' | 'deliveries' | 'attempts'>
   readonly wakes: Pick<Wakes, 'next'>
-  /** Whether the rules have a destination that is called by that title and hears the other. */
-  readonly knows: (pair: RelayPair) => boolean
+  /** The destination of the rules that is called by that title and hears the other; undefined where there is none. */
+  readonly destinationOf: (pair: RelayPair) => string | undefined
 }
 
 /** Between two looks into the books, however often something is settled: at first soon, then seldom. */
@@ -25,6 +25,9 @@ const FIRST_PAUSE = ms(10)
 const LAST_PAUSE = ms(1_000)
 /** Without a wake: what an operator cancels wakes nobody. */
 const LOOK_ANYWAY = ms(5_000)
+
+/** Of one instance, newest first. */
+const MOST_DELIVERIES = 200
 
 const AE_TITLE = /^[\x20-\x5b\x5d-\x7e]{1,16}$/
 
@@ -48,6 +51,7 @@ type Relayed =
 /** Waits until everything that was stored has been settled by the archive, for as long as it may. */
 export async function awaitRelay(
   deps: RelayDeps,
+  destination: string,
   result: StowResult,
   wait: Milliseconds,
   signal: AbortSignal,
@@ -61,7 +65,7 @@ export async function awaitRelay(
     using watch = new SettledWatch(deps, signal)
     for (const outcome of stored) {
       if (settled.has(outcome)) continue
-      const relayed = await relayedOf(deps, outcome)
+      const relayed = await relayedOf(deps, destination, outcome)
       if (relayed.state !== 'pending') settled.set(outcome, relayed)
     }
     const left = wait - elapsed(from, clock.monotonic())
@@ -108,11 +112,13 @@ function resultOf(result: StowResult, settled: ReadonlyMap<StowOutcome, Relayed>
   return { ...result, outcomes, delivered, pending }
 }
 
-async function relayedOf(deps: RelayDeps, outcome: Extract<StowOutcome, { kind: 'stored' }>): Promise<Relayed> {
-  const { earlier, id } = outcome.taken
-  const own = await newest(deps, id)
-  // The same bytes on their way already make no second delivery: the first stands for both.
-  const delivery = own ?? (earlier?.bytes === 'same' ? await newest(deps, earlier.id) : undefined)
+async function relayedOf(
+  deps: RelayDeps,
+  destination: string,
+  outcome: Extract<StowOutcome, { kind: 'stored' }>,
+): Promise<Relayed> {
+  const { id } = outcome.taken
+  const delivery = (await newest(deps, id, destination)) ?? (await standing(deps, id, destination))
   if (delivery === undefined) return { state: 'pending' }
   switch (delivery.state) {
     case 'DELIVERED':
@@ -131,8 +137,16 @@ async function relayedOf(deps: RelayDeps, outcome: Extract<StowOutcome, { kind: 
   }
 }
 
-async function newest(deps: RelayDeps, instance: InstanceId): Promise<DeliveryRow | undefined> {
-  return (await deps.views.deliveries({ instance }, { first: 1 })).rows[0]?.row
+/** Of an instance that rules send elsewhere as well, the one to this destination. */
+async function newest(deps: RelayDeps, instance: InstanceId, destination: string): Promise<DeliveryRow | undefined> {
+  const { rows } = await deps.views.deliveries({ instance }, { first: MOST_DELIVERIES })
+  return rows.find(({ row }) => row.destination === destination)?.row
+}
+
+/** The same bytes on their way already make no second delivery: once that is decided, the first stands for both. */
+async function standing(deps: RelayDeps, instance: InstanceId, destination: string): Promise<DeliveryRow | undefined> {
+  const of = (await deps.views.instance(instance))?.duplicateOf ?? undefined
+  return of === undefined ? undefined : newest(deps, of, destination)
 }
 
 /** With what the archive answered, where it answered with a status (PS3.4 B.2.3, which PS3.18 I.2 takes over). */

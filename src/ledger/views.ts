@@ -51,6 +51,8 @@ export interface InstanceRow {
   readonly heldReason: string | null
   /** Why its header cannot be read or contradicts what it was announced as: no rule is asked about it. Else null. */
   readonly unreadable: string | null
+  /** The one whose deliveries stand for this one's; null where it is no duplicate, or not decided yet. */
+  readonly duplicateOf: InstanceId | null
   /** Whether the original is still in the spool. */
   readonly spooled: boolean
 }

@@ -249,6 +249,25 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
       expect((await planOf(await admitted(twin), forward('pacs'))).kind).toBe('planned')
     })
 
+    test('identical bytes that are wanted elsewhere as well are decided anew, whatever became of the first', async () => {
+      const twin = { uid: '2.25.5', bytes: 'x' }
+      const first = await planned(twin)
+      expect((await planOf(await admitted(twin), forward('vna'))).kind).toBe('planned')
+      await ledger.settle([settlement(await claimed())])
+      expect((await planOf(await admitted(twin), forward('pacs'), forward('cd'))).kind).toBe('planned')
+      const third = await admitted(twin)
+      expect(await planOf(third, forward('pacs'))).toMatchObject({ kind: 'duplicate' })
+      expect(await ledger.views.instance(first.instance)).toMatchObject({ duplicateOf: null })
+      expect((await ledger.views.instance(third))?.duplicateOf).not.toBeNull()
+    })
+
+    test('identical bytes are decided anew for a destination that refused the first, also while another has yet to take them', async () => {
+      const twin = { uid: '2.25.5', bytes: 'x' }
+      await planned(twin, forward('pacs'), forward('vna'))
+      await ledger.settle([settlement(await claimed(), { state: 'REJECTED', attempt: tried('PERMANENT') })])
+      expect((await planOf(await admitted(twin), forward('pacs'), forward('vna'))).kind).toBe('planned')
+    })
+
     test('other bytes under the same outgoing UID to the same destination are held as a conflict, until a person says go', async () => {
       await planned({ bytes: 'x' }, forward('pacs', { outgoingUid: '2.25.5' }))
       const other = await planned({ bytes: 'y' }, forward('pacs', { outgoingUid: '2.25.5' }))

@@ -142,3 +142,19 @@ test('an archive that has taken some and is busy for others is 206, with where t
     failed: [],
   })
 }, 30_000)
+
+test('what one archive has of the same bytes says nothing of another: each gets it, and answers for itself', async () => {
+  expect((await relay('/RELAYER/ARCHIVE/studies', 1)).status).toBe(200)
+  expect((await relay('/RELAYER/DEAD/studies?wait=0.3', 1)).status).toBe(202)
+  const { deliveries } = await kurir.ask<{ deliveries: { nodes: { destination: { name: string } }[] } }>(
+    '{ deliveries(first: 9) { nodes { destination { name } } } }',
+  )
+  expect(deliveries.nodes.map(({ destination }) => destination.name)).toEqual(['dead', 'borrowed'])
+})
+
+test('the same bytes handed in again and again are sent once, and each answer is that the archive has them', async () => {
+  for (let time = 0; time < 4; time += 1) {
+    expect(await relay('/RELAYER/ARCHIVE/studies?wait=10', 1)).toMatchObject({ status: 200, failed: [] })
+  }
+  expect(archive.received).toHaveLength(1)
+}, 60_000)

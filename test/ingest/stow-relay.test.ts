@@ -34,17 +34,21 @@ function books() {
   const deps = {
     clock,
     wakes,
-    knows: () => true,
+    destinationOf: () => 'archive',
     views: {
       deliveries: async () => {
         kept.looks += 1
-        return { rows: [{ row: { state: kept.state }, cursor: '' }], hasNext: false, hasPrevious: false }
+        return {
+          rows: [{ row: { state: kept.state, destination: 'archive' }, cursor: '' }],
+          hasNext: false,
+          hasPrevious: false,
+        }
       },
       attempts: async () => ({ rows: [], hasNext: false, hasPrevious: false }),
     },
   } as unknown as RelayDeps
   const waiting = (wait: number, signal = new AbortController().signal) =>
-    awaitRelay(deps, { outcomes: [stored], broken: undefined }, ms(wait), signal)
+    awaitRelay(deps, 'archive', { outcomes: [stored], broken: undefined }, ms(wait), signal)
   return { clock, wakes, kept, waiting }
 }
 

@@ -22,7 +22,7 @@ export const INSTANCE_TWINS = `SELECT seq, id, received_at FROM
     WHERE sop_instance_uid = ? ORDER BY seq DESC LIMIT 1024) twin
   WHERE sha256 = ? AND calling_ae IS ? AND seq <> ? AND duplicate_of IS NULL AND undecided = 0
   AND NOT EXISTS (SELECT 1 FROM amendment a WHERE a.instance IN (twin.seq, ?)) LIMIT 8`
-export const TWIN_DELIVERIES = `SELECT state, count(*) AS n FROM delivery WHERE instance = ? GROUP BY state`
+export const TWIN_DELIVERIES = `SELECT DISTINCT destination, state FROM delivery WHERE instance = ?`
 
 interface Planned {
   readonly seq: number
@@ -64,7 +64,8 @@ export function planVerbs(context: WriteContext, duplicateWindowMs: number): Pic
     const { instance: id, rulesetDigest, obligations } = entry
     const row = find.get(id)
     if (row === undefined || !stands(row, entry)) return { kind: 'superseded' }
-    const twin = obligations.some((owed) => owed.kind === 'DELIVER') ? twinOf(row) : undefined
+    const wanted = obligations.flatMap((owed) => (owed.kind === 'DELIVER' ? [owed.destination] : []))
+    const twin = wanted.length > 0 ? twinOf(row, wanted) : undefined
     planned.run(twin?.seq ?? null, row.seq)
     // The first decision finds nothing held.
     if (row.version > 1) holds.forgetOthers(row.seq, null, twin === undefined ? obligations : [])
@@ -127,20 +128,26 @@ export function planVerbs(context: WriteContext, duplicateWindowMs: number): Pic
   return { plan: (entries) => entries.map(planOne) }
 }
 
-/** Finds the instance whose deliveries stand for this one's: the same bytes from the same sender, still going or just gone. */
-function twins({ db }: WriteContext, windowMs: number): (row: Planned) => Twin | undefined {
+/**
+ * Finds the instance whose deliveries stand for this one's: the same bytes from the same sender, still going or just gone to
+ * every destination that is wanted now. What has gone elsewhere stands for nothing.
+ */
+function twins({ db }: WriteContext, windowMs: number): (row: Planned, wanted: readonly string[]) => Twin | undefined {
   const find = db.prepare<[string, string, string | null, number, number], Twin>(INSTANCE_TWINS)
-  const deliveries = db.prepare<[number], { state: string; n: number }>(TWIN_DELIVERIES)
-  const stands = (row: Planned, twin: Twin): boolean => {
-    const states = deliveries.all(twin.seq).map((each) => each.state)
-    if (states.some((state) => PENDING.has(state))) return true
-    return Math.abs(row.received_at - twin.received_at) <= windowMs && states.length > 0 && states.every(isGone)
+  const deliveries = db.prepare<[number], { destination: string; state: string }>(TWIN_DELIVERIES)
+  const stands = (row: Planned, twin: Twin, wanted: readonly string[]): boolean => {
+    const isRecent = Math.abs(row.received_at - twin.received_at) <= windowMs
+    const made = deliveries.all(twin.seq)
+    return wanted.every((destination) => {
+      const states = made.filter((each) => each.destination === destination).map(({ state }) => state)
+      return states.some((state) => PENDING.has(state)) || (isRecent && states.length > 0 && states.every(isGone))
+    })
   }
-  return (row) => {
+  return (row, wanted) => {
     // A person who asks for a new decision means it.
     if (row.round > 0 || row.sop_instance_uid === '') return undefined
     const candidates = find.all(row.sop_instance_uid, row.sha256, row.calling_ae, row.seq, row.seq)
-    return candidates.find((twin) => stands(row, twin))
+    return candidates.find((twin) => stands(row, twin, wanted))
   }
 }
 

@@ -14,7 +14,8 @@ export const INSTANCE_COLUMNS = `i.seq, i.received_at AS at, i.id, i.node, i.blo
   i.transfer_syntax_uid AS transferSyntaxUid, i.study_instance_uid AS studyInstanceUid,
   i.series_instance_uid AS seriesInstanceUid, i.accession_number AS accessionNumber, i.patient_id AS patientId,
   i.patient_name AS patientName, i.modality, i.unreadable, i.state, i.spooled`
-const INSTANCE_SELECT = `SELECT ${INSTANCE_COLUMNS} FROM instance i`
+const INSTANCE_SELECT = `SELECT ${INSTANCE_COLUMNS},
+  (SELECT t.id FROM instance t WHERE t.seq = i.duplicate_of) AS duplicateOf FROM instance i`
 export const INSTANCE_VIEW = `${INSTANCE_SELECT} WHERE i.id = ?`
 export const HELD_REASON = `SELECT reason FROM obligation WHERE instance = ? AND state = 'HELD' ORDER BY seq LIMIT 1`
 export const HEADER_OF = `SELECT h.header FROM instance_header h WHERE h.instance = (SELECT seq FROM instance WHERE id = ?)`
@@ -40,6 +41,9 @@ export interface InstanceColumns extends Placed, InstanceIdentity {
   readonly unreadable: string | null
   readonly state: InstanceState
   readonly spooled: number
+}
+interface InstanceShown extends InstanceColumns {
+  readonly duplicateOf: InstanceId | null
 }
 export interface StudyColumns extends Placed {
   readonly studyInstanceUid: string
@@ -71,16 +75,16 @@ export function readInstances(
 ): Pick<ReaderVerbs, 'study' | 'studies' | 'instance' | 'instances' | 'header'> {
   const { page } = pager(db)
   const studyView = db.prepare<[string], StudyColumns>(STUDY_VIEW)
-  const view = db.prepare<[string], InstanceColumns>(INSTANCE_VIEW)
+  const view = db.prepare<[string], InstanceShown>(INSTANCE_VIEW)
   const heldReason = db.prepare<[number], string | null>(HELD_REASON).pluck()
   const header = db.prepare<[string], Uint8Array>(HEADER_OF).pluck()
 
-  function toInstance(row: InstanceColumns): InstanceRow {
-    const { id, state, unreadable } = row
+  function toInstance(row: InstanceShown): InstanceRow {
+    const { id, state, unreadable, duplicateOf } = row
     const reason = state === 'HELD' ? (heldReason.get(row.seq) ?? null) : null
     const whole = reason === 'unreadable' && unreadable !== null ? `unreadable: ${unreadable}` : reason
     const parts = { identity: identityOf(row), blob: blobOf(row), reception: receptionOf(row) }
-    return { id, ...parts, state, heldReason: whole, unreadable, spooled: row.spooled === 1 }
+    return { id, ...parts, state, heldReason: whole, unreadable, duplicateOf, spooled: row.spooled === 1 }
   }
 
   return {
