@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { SecureContextOptions } from 'node:tls'
-import { Agent, buildConnector, type Dispatcher, ProxyAgent } from 'undici'
+import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from 'undici'
 import { type Clock, type Milliseconds, ms } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import { type AddressGuard, addressGuard, refusal } from './address-guard.ts'
@@ -133,17 +133,30 @@ function dispatcherOf(settings: HttpClientSettings, guard: AddressGuard, tls: Se
   const shared = { connections, maxHeaderSize: HEADER_BYTES, allowH2: false, keepAliveTimeout: IDLE, pipelining: 1 }
   const towards = { lookup: guard.lookup, timeout, allowH2: false }
   if (proxy !== undefined) {
-    return new ProxyAgent({ ...shared, uri: proxy, connectTimeout: timeout, proxyTls: towards, requestTls: { ...tls } })
+    const through = { proxyTls: towards, requestTls: { ...tls }, connectTimeout: timeout, factory: poolOf(shared) }
+    return new ProxyAgent({ ...shared, uri: proxy, ...through })
   }
-  const connect = buildConnector({ ...tls, ...towards })
-  return new Agent({
-    ...shared,
-    connect: (options, answer) =>
-      connect(options, (...[error, socket]) =>
-        error === null ? answer(null, socket) : answer(new ConnectFailure(error), null),
-      ),
-  })
+  return new Agent({ ...shared, connect: beforeRequests(buildConnector({ ...tls, ...towards })) })
 }
+
+/** A tunnel that the proxy does not make is no connection either: the peer has seen nothing. */
+const poolOf =
+  (shared: Pool.Options): NonNullable<ProxyAgent.Options['factory']> =>
+  (origin, options: Pool.Options) => {
+    const { connect } = options
+    return new Pool(origin, {
+      ...shared,
+      ...options,
+      ...(typeof connect === 'function' ? { connect: beforeRequests(connect) } : {}),
+    })
+  }
+
+const beforeRequests =
+  (connect: buildConnector.connector): buildConnector.connector =>
+  (options, answer) =>
+    connect(options, (...[error, socket]) =>
+      error === null ? answer(null, socket) : answer(new ConnectFailure(error), null),
+    )
 
 async function readWhole(body: AsyncIterable<Buffer>, limit: number): Promise<Buffer> {
   const pieces: Buffer[] = []

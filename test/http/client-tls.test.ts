@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer as createHttpServer, request as forward } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
@@ -166,6 +166,25 @@ describe('a proxy', () => {
     expect(await get(clientOf(peer.url, settings), `${peer.url}/secret`)).toBe('hello')
     expect(between.asked).toEqual([`CONNECT 127.0.0.1:${peer.port}`])
     expect(await get(clientOf(peer.url, { proxy: between.url }), peer.url)).toMatch(/^untrusted transient/)
+  })
+
+  test.each([
+    ['does not know us', 'HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 6\r\n\r\nKenari'],
+    ['cannot reach the peer', 'HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\nKenari'],
+    ['speaks no HTTP', 'Kenari Kuning'],
+    ['hangs up', ''],
+  ])('that %s makes no tunnel, and nothing can have been taken', async (_, answer) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => socket.end(answer))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    stack.defer(() => void server.close())
+    const between = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const client = clientOf('https://his.invalid', { proxy: between })
+    const failed = await get(client, 'https://his.invalid/orders')
+    expect(failed).toMatch(/^connection-refused transient: no connection/)
+    expect(failed).not.toMatch(/Kenari/)
   })
 
   test('that nobody runs is no connection, and a way around the guard it is not', async () => {
