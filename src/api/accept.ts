@@ -16,18 +16,36 @@ export interface Acceptable {
 const DEFAULT_SYNTAX: string = EXPLICIT_VR_LITTLE_ENDIAN.uid
 const MOST_RANGES = 64
 
-/** Undefined when nothing that is asked for can be given. @param accept the header, or the query parameter that stands for it */
-export function acceptableOf(accept: string | undefined): Acceptable | undefined {
-  let form: RetrieveForm | undefined
-  const syntaxes: string[] = []
-  for (const range of splitRanges(accept ?? '*/*').slice(0, MOST_RANGES)) {
-    const parsed = parseMediaType(range)
-    const asked = parsed === undefined ? undefined : formOf(parsed.type, parsed.parameters.get('type'))
-    if (asked === undefined || Number(parsed?.parameters.get('q') ?? '1') === 0) continue
-    form ??= asked
-    if (form === asked) syntaxes.push(parsed?.parameters.get('transfer-syntax') ?? DEFAULT_SYNTAX)
+/**
+ * The forms that will do, the one that is wanted most first (RFC 9110 12.5.1): which of them there is, the instances say.
+ *
+ * @param accept the header, or the query parameter that stands for it
+ */
+export function acceptablesOf(accept: string | undefined): readonly Acceptable[] {
+  const forms = new Map<RetrieveForm, string[]>()
+  const wanted = splitRanges(accept ?? '*/*')
+    .slice(0, MOST_RANGES)
+    .flatMap(wantedIn)
+  for (const { form, syntax } of wanted.toSorted((a, b) => b.quality - a.quality)) {
+    forms.set(form, [...(forms.get(form) ?? []), syntax])
   }
-  return form === undefined ? undefined : { form, syntaxes: form === 'zip' ? ['*'] : syntaxes }
+  return [...forms].map(([form, syntaxes]) => ({ form, syntaxes: form === 'zip' ? ['*'] : syntaxes }))
+}
+
+interface Wanted {
+  readonly form: RetrieveForm
+  readonly syntax: string
+  readonly quality: number
+}
+
+/** What one media range asks for; none that cannot be given, or is not to be. */
+function wantedIn(range: string): readonly Wanted[] {
+  const { type, parameters } = parseMediaType(range) ?? {}
+  const form = type === undefined ? undefined : formOf(type, parameters?.get('type')?.toLowerCase())
+  const stated = Number(parameters?.get('q') ?? '1')
+  const quality = Number.isNaN(stated) ? 1 : stated
+  const syntax = parameters?.get('transfer-syntax') ?? DEFAULT_SYNTAX
+  return form === undefined || quality <= 0 ? [] : [{ form, syntax, quality }]
 }
 
 /** At commas that stand in no quotes. */

@@ -37,7 +37,7 @@ export function headerJson(header: Header, wanted?: (tag: Tag) => boolean): Json
     if (top === undefined || (wanted !== undefined && !wanted(top.tag))) continue
     const parent = element.path.length === 1 ? root : items.get(itemKey(element.path.slice(0, -1)))
     const json = elementJson(element)
-    if (parent === undefined || json === undefined) continue
+    if (parent === undefined || json === undefined || isGroupLength(element.tag)) continue
     parent[jsonTag(element.tag)] = json
     if (!element.isSequence) continue
     for (const [number, item] of (json.Value ?? []).entries()) {
@@ -46,6 +46,21 @@ export function headerJson(header: Header, wanted?: (tag: Tag) => boolean): Json
     }
   }
   return root
+}
+
+/** Not of the model (PS3.18 F.2.2). */
+const isGroupLength = (tag: Tag): boolean => (tag & 0xffff) === 0
+
+/** A data set as text, its attributes in ascending order (PS3.18 F.2.2): an object puts names that look like numbers first. */
+export function dataSetText(dataSet: JsonDataSet): string {
+  const attributes = Object.entries(dataSet).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return `{${attributes.map(([tag, element]) => `"${tag}":${elementText(element)}`).join(',')}}`
+}
+
+function elementText(element: JsonElement): string {
+  const { vr, Value: items } = element
+  if (vr !== 'SQ' || items === undefined) return JSON.stringify(element)
+  return `{"vr":"SQ","Value":[${items.map((item) => dataSetText(item as JsonDataSet)).join(',')}]}`
 }
 
 const itemKey = (path: HeaderElement['path']): string => path.map(({ tag, item }) => `${tag}.${item}`).join('/')

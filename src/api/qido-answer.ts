@@ -67,7 +67,7 @@ export async function qidoAnswer(
     json['00083002'] = { vr: 'UI', Value: [instance.identity.transferSyntaxUid] }
   }
   json['00081190'] = { vr: 'UR', Value: [url] }
-  return Object.fromEntries(Object.entries(json).sort(([a], [b]) => (a < b ? -1 : 1)))
+  return json
 }
 
 /** What stands above the level is told too, where the address does not say of which study it is. */

@@ -47,7 +47,7 @@ export function readQidoQuery(
     if (name === 'accept') continue
     if (name === 'fuzzymatching') fuzzy = value === 'true'
     else if (name === 'limit' || name === 'offset') {
-      const number = /^\d{1,7}$/.test(value) ? Number(value) : undefined
+      const number = /^\d+$/.test(value) ? Number(value) : undefined
       if (number === undefined) return { problem: `${name} is a whole number.` }
       if (name === 'limit') limit = Math.min(number, MOST)
       else offset = number

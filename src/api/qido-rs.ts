@@ -1,9 +1,11 @@
 import { Readable } from 'node:stream'
 import type { HttpReply, HttpRequest, HttpServer } from '../http/listener.ts'
+import { originOf } from '../http/origin.ts'
 import { refuse } from '../http/refusal.ts'
 import type { HttpAccessDeps } from '../ingest/http-access.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { type Readers, requireReader } from './access.ts'
+import { dataSetText } from './header-json.ts'
 import { searchOperation } from './operations.ts'
 import { qidoAnswer } from './qido-answer.ts'
 import { type QidoQuery, readQidoQuery } from './qido-query.ts'
@@ -71,7 +73,7 @@ async function* answers(
 ): AsyncGenerator<Buffer> {
   let before = '['
   for (const match of matches) {
-    yield Buffer.from(before + JSON.stringify(await qidoAnswer(deps.ledger.views, level, query, match, origin, scoped)))
+    yield Buffer.from(before + dataSetText(await qidoAnswer(deps.ledger.views, level, query, match, origin, scoped)))
     before = ','
   }
   yield Buffer.from(']')
@@ -87,5 +89,3 @@ function warningsOf({ fuzzy }: QidoQuery, { more, cut }: QidoResult): readonly s
     ...(cut ? ['299 kurir "The search stopped before everything was looked at. Say more of what you look for."'] : []),
   ]
 }
-
-const originOf = (request: HttpRequest): string => `${request.protocol}://${request.host}`

@@ -8,9 +8,9 @@ import type { HttpAccessDeps } from '../ingest/http-access.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { SpooledInstance, SpooledInstanceSelection } from '../ledger/spooled.ts'
 import type { Spool } from '../spool/spool.ts'
-import { acceptableOf, syntaxFor } from './accept.ts'
+import { acceptablesOf, syntaxFor } from './accept.ts'
 import { type Readers, requireReader } from './access.ts'
-import { headerJson } from './header-json.ts'
+import { dataSetText, headerJson } from './header-json.ts'
 import { metadataOperation, retrieveOperation } from './operations.ts'
 import { part10Slices } from './part10-slices.ts'
 import { spooledInstances } from './spool-walk.ts'
@@ -71,18 +71,21 @@ async function* selected(deps: RetrieveDeps, selection: SpooledInstanceSelection
 
 async function retrieve(deps: RetrieveDeps, readers: Readers, request: Asked, reply: HttpReply): Promise<HttpReply> {
   const selection = selectionOf(request.params)
-  const acceptable = acceptableOf(queryAccept(request) ?? request.headers.accept)
-  if (acceptable === undefined) return refuse(reply, 406)
-  const isGiven = ({ identity }: SpooledInstance): boolean =>
-    syntaxFor(identity.transferSyntaxUid, acceptable.syntaxes) !== undefined
+  const asked = acceptablesOf(queryAccept(request) ?? request.headers.accept)
+  if (asked.length === 0) return refuse(reply, 406)
   let there = 0
-  let given = 0
-  for await (const instance of selected(deps, selection)) {
+  const givenAs = asked.map(() => 0)
+  for await (const { identity } of selected(deps, selection)) {
     there += 1
-    if (isGiven(instance)) given += 1
+    for (const [at, { syntaxes }] of asked.entries()) {
+      if (syntaxFor(identity.transferSyntaxUid, syntaxes) !== undefined) givenAs[at] = (givenAs[at] ?? 0) + 1
+    }
   }
   if (there === 0) return refuse(reply, 404)
-  if (given === 0 || (acceptable.form === 'single' && there > 1)) return refuse(reply, 406)
+  const at = asked.findIndex(({ form }, index) => (givenAs[index] ?? 0) > 0 && (form !== 'single' || there === 1))
+  const acceptable = asked[at]
+  if (acceptable === undefined) return refuse(reply, 406)
+  const given = givenAs[at] ?? 0
   await deps.ledger.phiRead(
     { name: readers.get(request)?.name ?? 'unknown' },
     `WADO-RS ${levelOf(request.params)}`,
@@ -172,7 +175,7 @@ async function metadata(deps: RetrieveDeps, readers: Readers, request: Asked, re
 async function* jsonList(instances: AsyncIterable<SpooledInstance>): AsyncGenerator<Buffer> {
   let before = '['
   for await (const { header } of instances) {
-    yield Buffer.from(before + JSON.stringify(headerJson(unpackHeader(header))))
+    yield Buffer.from(before + dataSetText(headerJson(unpackHeader(header))))
     before = ','
   }
   yield Buffer.from(before === '[' ? '[]' : ']')

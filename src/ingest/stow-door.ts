@@ -6,6 +6,7 @@ import { readStoreRequest } from '../dicomweb/store-request.ts'
 import { storeResponseJson, storeResponseXml } from '../dicomweb/store-response.ts'
 import { BODY_LIMITS, type BodyLimits, readBody } from '../http/body-reader.ts'
 import type { HttpReply, HttpRequest, HttpServer } from '../http/listener.ts'
+import { originOf } from '../http/origin.ts'
 import { refuse } from '../http/refusal.ts'
 import type { Announced, Arrival } from '../spool/arrival.ts'
 import type { Spool } from '../spool/spool.ts'
@@ -52,7 +53,7 @@ type Relayed = HttpRequest<{
   Querystring: { readonly wait: number }
 }>
 /** What every one of them has. */
-type Stored = Pick<HttpRequest, 'headers' | 'ip' | 'id' | 'raw' | 'protocol' | 'host'>
+type Stored = Pick<HttpRequest, 'headers' | 'ip' | 'id' | 'raw' | 'protocol' | 'host' | 'socket'>
 
 const UPLOADS: UploadLimits = { total: 800, perPeer: 400 }
 /** Seconds after which a caller that met a limit may come again. */
@@ -182,8 +183,6 @@ function account({ meter, log }: StowDoorDeps, request: Stored, outcomes: readon
   // One line a reason, however many parts a hostile body has.
   for (const [code, count] of refused) log.warn('store-refused', { correlation: request.id, door: 'STOW', code, count })
 }
-
-const originOf = (request: Stored): string => `${request.protocol}://${request.host}`
 
 function answer(reply: HttpReply, { status, report, warning }: StowAnswer): HttpReply {
   if (status === 507) reply.header('retry-after', RETRY_AFTER.room)

@@ -1,3 +1,5 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { isLike, isMatch } from '../../src/api/qido-match.ts'
@@ -115,6 +117,8 @@ describe('QIDO-RS', () => {
     const second = await api.search('/studies?limit=2&offset=2')
     expect([second.rows.length, second.warning]).toEqual([1, null])
     expect((await api.search('/studies?limit=2&offset=4')).status).toBe(204)
+    expect((await api.search('/studies?limit=2147483647')).rows).toHaveLength(3)
+    expect((await api.search('/studies?limit=3')).warning).toBeNull()
     expect((await api.search('/studies?PatientID=NOBODY')).status).toBe(204)
     expect((await api.search('/studies?PatientID=P1&fuzzymatching=true')).warning).toContain('fuzzymatching')
   })
@@ -145,6 +149,14 @@ describe('QIDO-RS', () => {
     const response = await api.get(`/studies?${query}`)
     expect(response.status).toBe(400)
     expect(((await response.json()) as { message: string }).message).not.toContain('x'.repeat(10))
+  })
+
+  test('tells a caller of HTTP/1.0, which names no host, the address that it called', async () => {
+    const api = await open()
+    const socket = connect(api.port, '127.0.0.1')
+    socket.write('GET /studies?PatientID=P2 HTTP/1.0\r\nAuthorization: Bearer INTEGRATOR\r\n\r\n')
+    const [, body = ''] = (await text(socket)).split('\r\n\r\n')
+    expect(JSON.parse(body)[0]['00081190']).toEqual({ vr: 'UR', Value: [`${api.url}/studies/2.25.30`] })
   })
 
   test('is asked by whoever may, and in JSON', async () => {

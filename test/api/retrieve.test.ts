@@ -10,7 +10,7 @@ import { spooledInstances } from '../../src/api/spool-walk.ts'
 import { zipOf } from '../../src/api/zip.ts'
 import { reencodeDataSet } from '../../src/dicom/reencode.ts'
 import { transferSyntaxOf } from '../../src/dicom/transfer-syntax.ts'
-import { ctInstance, type MadeInstance, part10 } from '../support/data-set.ts'
+import { ctInstance, type MadeInstance, madeElement, part10 } from '../support/data-set.ts'
 import { dataSetOf, sha256 } from '../support/data-set-bytes.ts'
 import { dicomWebPlugin, startOrthanc } from '../support/orthanc.ts'
 import { testWithPeers } from '../support/peers.ts'
@@ -126,6 +126,27 @@ describe('WADO-RS', () => {
     )
   })
 
+  test.each([
+    ['application/dicom, multipart/related; type="application/dicom"', 'multipart/related', 'application/dicom'],
+    ['application/zip;q=0.1, multipart/related; type="application/dicom"', 'multipart/related', 'multipart/related'],
+    ['*/*;q=0.1, application/zip', 'application/zip', 'application/zip'],
+    ['multipart/related; type="Application/DICOM"', 'multipart/related', 'multipart/related'],
+    ['application/dicom;q=0.4, application/zip;q=0.5;, image/jpeg', 'application/zip', 'application/zip'],
+  ])(
+    'to Accept: %s gives what is liked best of what there is: a study as %s, an instance as %s',
+    async (accept, whole, single) => {
+      const api = await open()
+      for (const n of [1, 2]) await api.keep(ct(n).file)
+      const typeOf = async (path: string) => {
+        const response = await api.get(path, { accept })
+        await response.arrayBuffer()
+        return `${response.status} ${response.headers.get('content-type')?.split(';')[0]}`
+      }
+      expect(await typeOf(`/studies/${study}`)).toBe(`200 ${whole}`)
+      expect(await typeOf(`/studies/${study}/series/${series}/instances/${one}`)).toBe(`200 ${single}`)
+    },
+  )
+
   test('knows only what is there, and reads no address as anything but UIDs', async () => {
     const api = await open()
     await api.keep(ct(1).file)
@@ -184,6 +205,30 @@ describe('WADO-RS', () => {
     expect(first?.['7FE00010']).toBeUndefined()
     expect(second?.['00200013']).toEqual({ vr: 'IS', Value: [2] })
     expect((await api.get(`/studies/${study}/metadata`, { accept: 'application/dicom+xml' })).status).toBe(406)
+  })
+
+  test('metadata, and a search for all of it, names attributes in ascending order, and no lengths of groups', async () => {
+    const api = await open()
+    const { dataSet, ...made } = ct(1)
+    const pixels = dataSet.indexOf(Buffer.from([0xe0, 0x7f, 0x10, 0x00]))
+    const items = Buffer.concat([madeElement('00080100', 'SH', 'A'), madeElement('60000022', 'LO', 'B')])
+    const item = Buffer.concat([Buffer.from([0xfe, 0xff, 0x00, 0xe0, items.length, 0, 0, 0]), items])
+    const more = [madeElement('00400260', 'SQ', item), madeElement('60000022', 'LO', 'Overlay')]
+    const all = [madeElement('00080000', 'UL', Buffer.alloc(4)), dataSet.subarray(0, pixels), ...more]
+    await api.keep(part10({ ...made, dataSet: Buffer.concat([...all, dataSet.subarray(pixels)]) }))
+    for (const path of [`/studies/${study}/metadata`, '/studies?includefield=all']) {
+      const text = await (await api.get(path)).text()
+      expect(JSON.parse(text)[0]).toMatchObject({
+        '00400260': { vr: 'SQ', Value: [{ '00080100': { vr: 'SH', Value: ['A'] } }] },
+        '60000022': { vr: 'LO', Value: ['Overlay'] },
+      })
+      const named = [...text.matchAll(/"([0-9A-F]{8})":/g)].map(([, tag]) => tag)
+      const inItem = ['00080100', '60000022']
+      expect(named.slice(named.indexOf('00400260') + 1, named.indexOf('00400260') + 3)).toEqual(inItem)
+      const top = named.toSpliced(named.indexOf('00400260') + 1, 2)
+      expect(top).toEqual(top.toSorted())
+      expect(top).not.toContain('00080000')
+    }
   })
 
   test('a client that leaves in the middle leaves no file open', async () => {
