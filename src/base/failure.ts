@@ -61,6 +61,15 @@ export function hasErrno(error: unknown, ...codes: readonly string[]): boolean {
   return typeof error.code === 'string' && codes.includes(error.code)
 }
 
+// OpenSSL's verdicts on a chain, and Node's on a name. What begins with ERR_SSL_ is a handshake that failed.
+const UNTRUSTED = /^(?:CERT_|ERR_TLS_CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_SSL_|HOSTNAME_MISMATCH|INVALID_CA)/
+
+/** Node's code of an error that says that TLS was not agreed, by either side; undefined for any other error. */
+export function tlsRefusal(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
+  return typeof error.code === 'string' && UNTRUSTED.test(error.code) ? error.code : undefined
+}
+
 /** What the operating system refused, in Node's words (`listen EADDRINUSE: … 0.0.0.0:11112`); undefined for anything else. */
 export function systemRefusal(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('syscall' in error) || !('message' in error)) return undefined

@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import type { Clock, Milliseconds } from '../base/clock.ts'
-import { type FailureCode, hasErrno } from '../base/failure.ts'
+import { type FailureCode, hasErrno, tlsRefusal } from '../base/failure.ts'
 
 export interface ConnectTo {
   readonly host: string
@@ -13,9 +13,8 @@ export interface ConnectTo {
   readonly signal?: AbortSignal
 }
 
-export type Connected =
-  | { readonly kind: 'connected'; readonly socket: Socket }
-  | { readonly kind: 'unreachable'; readonly code: FailureCode; readonly reason: string }
+export type Connected = { readonly kind: 'connected'; readonly socket: Socket } | Unreached
+type Unreached = { readonly kind: 'unreachable'; readonly code: FailureCode; readonly reason: string }
 
 /** Makes a connection within the limit. Never rejects; a socket that is not returned has been destroyed. */
 export function connectTo(to: ConnectTo): Promise<Connected> {
@@ -57,7 +56,13 @@ function failureOf(error: unknown): Connected {
   if (hasErrno(error, 'ETIMEDOUT')) return unreachable('timeout', 'no connection in time')
   if (hasErrno(error, 'ENOTFOUND', 'EAI_AGAIN')) return unreachable('connection-refused', 'host name not found')
   if (hasErrno(error, 'EHOSTUNREACH', 'ENETUNREACH')) return unreachable('connection-refused', 'no way to the host')
-  return unreachable('connection-closed', 'connection failed')
+  return tlsRefused(error) ?? unreachable('connection-closed', 'connection failed')
 }
 
-const unreachable = (code: FailureCode, reason: string): Connected => ({ kind: 'unreachable', code, reason })
+/** What an error says of TLS that was not agreed, by us or by the peer; undefined when it is of something else. */
+export function tlsRefused(error: unknown): Unreached | undefined {
+  const code = tlsRefusal(error)
+  return code === undefined ? undefined : unreachable('untrusted', `TLS was not agreed (${code})`)
+}
+
+const unreachable = (code: FailureCode, reason: string): Unreached => ({ kind: 'unreachable', code, reason })

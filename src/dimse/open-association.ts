@@ -12,6 +12,7 @@ import type {
   StoreRequestToSend,
 } from './association.ts'
 import { COMMAND, type CommandSet, ELEMENT } from './command-set.ts'
+import { tlsRefused } from './connect.ts'
 import { MessageReader } from './message-reader.ts'
 import { MessageWriter } from './message-writer.ts'
 import { agreedContexts, answersOffer, VERIFICATION } from './negotiation.ts'
@@ -65,6 +66,7 @@ export class OpenAssociation implements RequestedAssociation {
   #turn: Promise<unknown> = Promise.resolve()
   #lastMessageId = 0
   #over: { readonly code: FailureCode; readonly reason: string } | undefined
+  #tlsRefused: ReturnType<typeof tlsRefused>
 
   constructor(socket: Socket, options: OpenAssociationOptions) {
     this.#options = options
@@ -72,6 +74,10 @@ export class OpenAssociation implements RequestedAssociation {
     this.callingAe = options.callingAe
     this.calledAe = options.calledAe
     this.peer = peerAddress(socket.remoteAddress)
+    // In TLS 1.3 a peer says what it thinks of our certificate only when the handshake is over for us (RFC 8446 4.4.2.4).
+    socket.once('error', (error) => {
+      this.#tlsRefused = tlsRefused(error)
+    })
     this.#messages = new MessageReader({
       hasContext: (id) => this.contexts.some((context) => context.id === id),
       command: (_id, command) => this.#answered(command),
@@ -174,7 +180,7 @@ export class OpenAssociation implements RequestedAssociation {
   #ended(end: AssociationEnd, detail: string): void {
     const code = CODE_OF_END[end]
     this.#over = { code, reason: detail }
-    this.#connect.resolve({ kind: 'unreachable', code, reason: detail })
+    this.#connect.resolve(this.#tlsRefused ?? { kind: 'unreachable', code, reason: detail })
     this.#operation?.lose(code, detail)
   }
 

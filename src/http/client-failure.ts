@@ -1,4 +1,4 @@
-import { KurirError } from '../base/failure.ts'
+import { KurirError, tlsRefusal } from '../base/failure.ts'
 
 /** A connection that was never made, so that nothing of a request can have been taken. */
 export class ConnectFailure extends Error {
@@ -23,8 +23,6 @@ const TIMEOUT_CODES: ReadonlySet<string> = new Set([
   'UND_ERR_HEADERS_TIMEOUT',
 ])
 const TOO_LARGE_CODES: ReadonlySet<string> = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_EXCEEDED_MAX_SIZE'])
-// OpenSSL's verdicts on a chain, and Node's on a name. What begins with ERR_SSL_ is a handshake that failed.
-const UNTRUSTED = /^(?:CERT_|ERR_TLS_CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_SSL_|HOSTNAME_MISMATCH|INVALID_CA)/
 
 /**
  * What a failed request means, in words of ours: the library's repeat addresses and what was sent.
@@ -38,7 +36,8 @@ export function clientFailure(thrown: unknown): KurirError {
   if (ours instanceof KurirError) return ours
   const code = codeOf(cause) ?? codeOf(causeOf(cause)) ?? ''
   const options = { cause: thrown }
-  if (UNTRUSTED.test(code)) return new KurirError('untrusted', 'transient', `TLS was not agreed (${code})`, options)
+  const refusal = tlsRefusal(cause) ?? tlsRefusal(causeOf(cause))
+  if (refusal !== undefined) return new KurirError('untrusted', 'transient', `TLS was not agreed (${refusal})`, options)
   if (CONNECT_CODES.has(code)) return new KurirError('connection-refused', 'transient', sayConnect(code), options)
   if (TOO_LARGE_CODES.has(code)) {
     return new KurirError('answer-too-large', 'ambiguous', 'the answer is larger than is read', options)

@@ -35,10 +35,26 @@ testWithPeers(['openssl'], 'objects travel over TLS, and only to who is trusted'
     expect(running.received[0]?.bytes.equals(bytes)).toBe(true)
     expect(association.peer).toBe('127.0.0.1')
     await association.release()
-    expect(await request(running.port, { tls: { servername: 'localhost' } })).toMatchObject({ kind: 'unreachable' })
+    const untrusted = { kind: 'unreachable', code: 'untrusted' }
+    expect(await request(running.port, { tls: { servername: 'localhost' } })).toMatchObject(untrusted)
+    expect(await request(running.port, { tls: { ca: cert, servername: 'elsewhere' } })).toMatchObject(untrusted)
+    await using withoutTls = await recordingServer()
+    expect(await request(withoutTls.port, { tls })).toMatchObject(untrusted)
     using plain = await RawPeer.connect(running.port)
     await plain.send(Buffer.from('GET / HTTP/1.0\r\n\r\n'))
     expect(['end', 'reset']).toContain(await plain.hearLine())
+  }),
+)
+
+testWithPeers(['openssl'], 'who wants a certificate that we do not have is heard, though the handshake is over', () =>
+  withCertificate(async (files) => {
+    const [key, cert] = [readFileSync(files.key), readFileSync(files.cert)]
+    await using running = await recordingServer({
+      tls: { key, cert, ca: cert, requestCert: true, rejectUnauthorized: true },
+    })
+    const tls = { ca: cert, servername: 'localhost' }
+    expect(await request(running.port, { tls })).toMatchObject({ kind: 'unreachable', code: 'untrusted' })
+    await (await established(running.port, { tls: { ...tls, key, cert } })).release()
   }),
 )
 
