@@ -3,6 +3,8 @@ import type { ClaimedDelivery } from '../ledger/ledger.ts'
 
 /** How many suspects are remembered; the oldest is forgotten first and merely loses its place behind the others. */
 const MOST_SUSPECTS = 1_000
+/** So many are taken before the first that waits, because they suit an open line and it does not. */
+const MOST_BEFORE = 64
 
 /**
  * Deliveries that are claimed and not yet on a line. Those whose refusal brought the whole destination down before go
@@ -12,6 +14,8 @@ export class Hopper {
   readonly #waiting: ClaimedDelivery[] = []
   readonly #suspects = new Map<DeliveryId, number>()
   #taken = 0
+  /** How many were taken before the first since it is the first. */
+  #before = 0
 
   get size(): number {
     return this.#waiting.length
@@ -29,18 +33,17 @@ export class Hopper {
     this.#waiting.push(...suspects)
   }
 
-  /** The first that suits, or else the first at all; those suspected only when nobody else waits. */
+  /**
+   * The first that suits, or else the first at all; those suspected only when nobody else waits. The first is passed over so
+   * often and no more: who needs another line does not wait for all that suit this one.
+   */
   take(suits?: (delivery: ClaimedDelivery) => boolean): ClaimedDelivery | undefined {
-    const first = this.#waiting[0]
-    if (first === undefined) return undefined
-    const at = suits === undefined ? 0 : this.#waiting.findIndex(suits)
-    return this.#waiting.splice(Math.max(0, at), 1)[0]
+    return this.#takeAt(suits === undefined ? 0 : Math.max(0, this.#find(suits)))
   }
 
-  /** The first that suits, if one does. */
+  /** The first that suits, if one does and none has been passed over too often. */
   takeIf(suits: (delivery: ClaimedDelivery) => boolean): ClaimedDelivery | undefined {
-    const at = this.#waiting.findIndex(suits)
-    return at < 0 ? undefined : this.#waiting.splice(at, 1)[0]
+    return this.#takeAt(this.#find(suits))
   }
 
   /** All of those for which it holds; they leave the hopper. */
@@ -74,5 +77,16 @@ export class Hopper {
   othersTakenSince(delivery: ClaimedDelivery): boolean {
     const then = this.#suspects.get(delivery.id)
     return then !== undefined && this.#taken > then
+  }
+
+  #find(suits: (delivery: ClaimedDelivery) => boolean): number {
+    const at = this.#waiting.findIndex(suits)
+    return at > 0 && this.#before >= MOST_BEFORE ? -1 : at
+  }
+
+  #takeAt(at: number): ClaimedDelivery | undefined {
+    if (at < 0) return undefined
+    this.#before = at === 0 ? 0 : this.#before + 1
+    return this.#waiting.splice(at, 1)[0]
   }
 }

@@ -260,6 +260,22 @@ describe('delivering by C-STORE', () => {
     expect(new Set(server.received.map(({ request }) => request.association.id)).size).toBeLessThan(6)
   })
 
+  test('who needs another association waits for some of those that fit the open one, not for all of them', async () => {
+    const server = await answering()
+    const harness = await delivering({
+      destinations: [archiveAt(server.port, { dimse: { callingAe: '{calling_ae}' } })],
+    })
+    const from = (callingAe: string) => ({ reception: { callingAe } })
+    await harness.owe(small(1).file, ['archive'], from('CT_BUSY'))
+    await harness.owe(small(2).file, ['archive'], from('US_WARD'))
+    for (let n = 3; n <= 300; n += 1) await harness.owe(small(n).file, ['archive'], from('CT_BUSY'))
+    await harness.start()
+    await harness.until(300)
+    const titles = server.received.map(({ request }) => String(request.association.callingAe))
+    expect(titles.indexOf('US_WARD')).toBeLessThan(100)
+    expect(new Set(server.received.map(({ request }) => request.association.id)).size).toBeLessThan(6)
+  })
+
   test('an edited instance differs in the edited element alone, and leaves under its digest', async () => {
     const server = await answering(0x0110)
     const harness = await delivering({ destinations: [archiveAt(server.port)] })
