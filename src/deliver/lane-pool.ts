@@ -61,13 +61,17 @@ export class LanePool {
   }
 
   #wantsLane(): boolean {
-    const { owner, isProbing, most } = this.#deps
+    const { owner, isProbing } = this.#deps
     if (owner.hopper.size === 0 || !owner.mayTake()) return false
-    if (this.#lanes.size >= Math.max(1, most())) return false
+    if (this.#lanes.size >= this.#most) return false
     if (this.working === 0) return true
     if (isProbing() || this.#idle.size > 0 || this.#reaching > 0 || this.#hasEnough()) return false
     if (![...this.#lanes.keys()].some((lane) => lane.hasLine)) return false
     return owner.hopper.size >= WORTH_A_LINE
+  }
+
+  get #most(): number {
+    return Math.max(1, this.#deps.most())
   }
 
   #hasEnough(): boolean {
@@ -77,7 +81,13 @@ export class LanePool {
   #open(): void {
     const { owner, destination, log } = this.#deps
     const beside = this.working > 0 ? this.#beside() : undefined
-    const ours = { linger: () => this.#linger(), leaving: () => this.#leave(), connected: () => this.work() }
+    const ours = {
+      linger: () => this.#linger(),
+      leaving: () => this.#leave(),
+      connected: () => this.work(),
+      // New rules may allow fewer than there are.
+      mayTake: () => owner.mayTake() && this.working <= this.#most,
+    }
     const lane = new Lane({ ...owner, ...ours }, beside)
     const running = lane.run().catch(() => {
       // A lane judges whatever happens; what comes here is a mistake of ours, and leases return what it held.

@@ -64,6 +64,38 @@ describe('delivering by C-STORE', () => {
     expect(associations).toBeLessThanOrEqual(3)
   })
 
+  test('fewer associations by new rules are fewer at once, though there is work for more', async () => {
+    const threeWait = Promise.withResolvers<void>()
+    const answer = Promise.withResolvers<StoreReply>()
+    const before = new Set<string>()
+    const after = new Set<string>()
+    let isChanged = false
+    const server = use(
+      await recordingServer({
+        open: async ({ association }) => {
+          if (!isChanged) before.add(association.id)
+          else if (!before.has(association.id)) after.add(association.id)
+          return undefined
+        },
+        end: () => {
+          if (before.size === 3) threeWait.resolve()
+          return answer.promise
+        },
+      }),
+    )
+    const to = (associations: number) => archiveAt(server.port, { dimse: { associations } })
+    const harness = await delivering({ destinations: [to(3)], linger: 60_000, timeouts: { dimse: ms(60_000) } })
+    for (let n = 1; n <= 200; n += 1) await harness.owe(small(n).file)
+    await harness.start()
+    await threeWait.promise
+    isChanged = true
+    await harness.reconfigure([to(1)])
+    answer.resolve({ status: 0 })
+    await harness.until(200)
+    expect(after.size).toBe(1)
+    expect(harness.settled.every(({ state }) => state === 'DELIVERED')).toBe(true)
+  })
+
   test('an archive that refuses a second association is one that takes one: it does not rest, and is not asked again at once', async () => {
     const server = use(await recordingServer({ maxAssociations: 1 }))
     const harness = await delivering({ destinations: [archiveAt(server.port, { dimse: { associations: 2 } })] })
