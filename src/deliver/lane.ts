@@ -157,6 +157,8 @@ export class Lane {
       this.#owner.connected()
       return connected.line
     }
+    // That it could not be reached is no word on the way that is in force now.
+    if (sender !== this.#owner.sender()) return this.#lineFor(outgoing)
     outgoing.discard()
     const sharers =
       connected.scope === 'destination' ? [] : this.#owner.hopper.takeAll((other) => sender.sharesLine(delivery, other))

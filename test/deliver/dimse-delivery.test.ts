@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { afterEach, describe, expect, test } from '@jest/globals'
+import { afterEach, describe, expect, jest, test } from '@jest/globals'
 import { ms } from '../../src/base/clock.ts'
 import { tagOf } from '../../src/dicom/attribute-path.ts'
 import type { ResolvedEdit } from '../../src/dicom/resolved-edit.ts'
@@ -414,6 +414,26 @@ describe('delivering by C-STORE', () => {
     await harness.ledger.destinationResume('archive', { name: 'test' })
     await harness.until(1)
     expect(server.received).toHaveLength(1)
+  })
+
+  test('an address that is in force no more is no failure of the new one, though it was still being tried', async () => {
+    const tried = Promise.withResolvers<void>()
+    const silent = use(
+      await serveRaw(async (peer) => {
+        await peer.hear()
+        tried.resolve()
+      }),
+    )
+    const server = await answering()
+    const harness = await delivering({ destinations: [archiveAt(silent.port)] })
+    const down = jest.spyOn(harness.ledger, 'destinationDown')
+    const { deliveries } = await harness.owe(small(1).file)
+    await harness.start()
+    await tried.promise
+    await harness.reconfigure([archiveAt(server.port)])
+    await harness.until(1)
+    expect(await harness.tries(deliveries[0])).toEqual(['DELIVERED 0x0000'])
+    expect(down).not.toHaveBeenCalled()
   })
 
   test('an echo tells an operator whether somebody is there', async () => {
