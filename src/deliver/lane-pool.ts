@@ -105,7 +105,7 @@ export class LanePool {
   }
 
   #beside(): Beside {
-    const { owner, signal, destination, clock, log } = this.#deps
+    const { signal, destination, clock, log } = this.#deps
     this.#reaching += 1
     const reached = (why: Unreachable | undefined): void => {
       this.#reaching -= 1
@@ -116,7 +116,7 @@ export class LanePool {
       this.#enoughSince = clock.monotonic()
       log.info('further-line-refused', { destination, count: this.working - 1, reason: why.reason })
     }
-    return { signal: AbortSignal.any([owner.deadline, signal()]), reached }
+    return { signal: signal(), reached }
   }
 
   /** A peer may take its time to answer a release, or never do it: the next lane does not wait for that. */

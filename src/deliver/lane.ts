@@ -37,7 +37,7 @@ export interface LaneOwner {
 
 /** What a lane that opens beside others needs: many archives take one association at a time, or few. */
 export interface Beside {
-  /** Fires when its line is not waited for any longer. */
+  /** Fires when its line is not waited for any longer; a line that is open has the same grace as any. */
   readonly signal: AbortSignal
   /** Its line is open, or why there is none; then the lane ends. */
   reached(why: Unreachable | undefined): void
@@ -94,14 +94,19 @@ export class Lane {
     const sender = this.#owner.sender()
     const [first, ...others] = this.#owner.hopper.waiting
     let why: Unreachable | undefined = { scope: 'destination', reason: 'internal' }
+    const waiting = new AbortController()
+    const giveUp = (): void => waiting.abort()
+    signal.addEventListener('abort', giveUp)
     try {
-      const connected = first && (await sender.connect(first, others, signal))
+      const until = AbortSignal.any([waiting.signal, this.#owner.deadline])
+      const connected = first && (await sender.connect(first, others, until))
       why = connected?.kind === 'unreachable' ? connected : undefined
       if (connected?.kind !== 'line') return false
       this.#sender = sender
       this.#line = connected.line
       return true
     } finally {
+      signal.removeEventListener('abort', giveUp)
       reached(why)
     }
   }

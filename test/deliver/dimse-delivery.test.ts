@@ -405,6 +405,35 @@ describe('delivering by C-STORE', () => {
     expect(sha256(up.received[0]?.bytes ?? Buffer.alloc(0))).toBe(sha256(big.dataSet))
   })
 
+  test('stopping gives every line its grace, also those that were opened beside others', async () => {
+    const answer = Promise.withResolvers<StoreReply>()
+    const bothWait = Promise.withResolvers<void>()
+    const waiting = new Set<string>()
+    const server = use(
+      await recordingServer({
+        open: async ({ association }) => void waiting.add(association.id),
+        end: () => {
+          if (waiting.size === 2) bothWait.resolve()
+          return answer.promise
+        },
+      }),
+    )
+    const harness = await delivering({
+      destinations: [archiveAt(server.port, { dimse: { associations: 2 } })],
+      grace: 60_000,
+      timeouts: { dimse: ms(60_000) },
+    })
+    for (let n = 1; n <= 40; n += 1) await harness.owe(small(n).file)
+    await harness.start()
+    await bothWait.promise
+    const stopped = harness[Symbol.asyncDispose]()
+    answer.resolve({ status: 0 })
+    await stopped
+    expect(harness.settled.map(({ state }) => state)).toEqual(['DELIVERED', 'DELIVERED'])
+    await server.untilClosed(2)
+    expect(server.closed.filter((line) => !line.startsWith('released'))).toEqual([])
+  })
+
   test('a pause holds back what is claimed, and a resume lets it go', async () => {
     const server = await answering()
     const harness = await delivering({ destinations: [archiveAt(server.port)] })
