@@ -1,7 +1,8 @@
 import type { Moment } from '../ledger/states.ts'
+import { type AskedAt, isGivenUp } from '../rules/asking-on.ts'
 import { explain } from '../rules/decide.ts'
 import { explainStudy as explainStudyFacts } from '../rules/decide-study.ts'
-import type { Ask, PlannedForward } from '../rules/decision.ts'
+import type { Ask, Decision, PlannedForward } from '../rules/decision.ts'
 import type { Facts } from '../rules/facts.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { StudyFacts } from '../rules/study-decision.ts'
@@ -32,28 +33,50 @@ export interface Explanation {
   readonly steps: readonly Step[]
 }
 
+/** What is known of an instance or a study beside its facts. */
+export interface OnRecord {
+  /** With when they were first asked for. */
+  readonly answers: AskedAt
+  readonly now: number
+}
+
+const NOTHING_ON_RECORD: OnRecord = { answers: new Map(), now: 0 }
+
 /** By the very code that decides when an instance has arrived. */
-export function explainInstance(ruleset: Ruleset, facts: Facts): Explanation {
+export function explainInstance(
+  ruleset: Ruleset,
+  facts: Facts,
+  { answers, now }: OnRecord = NOTHING_ON_RECORD,
+): Explanation {
   const { decision, steps } = explain(ruleset, facts)
   const { rulesetDigest, holds, discards, asks, asked, waits, awaitsStudy } = decision
+  const { held, open } = parted(waits, { answers, now })
   const forwards = decision.forwards.map((forward) => ({ ...forward, member: null }))
-  const said = { asks, asked, waits: reasonsOf(waits), notifies: [], awaitsStudy, steps }
+  const said = { asks, asked, waits: reasonsOf(open), notifies: [], awaitsStudy, steps }
   // A discard takes effect when nothing else wants the instance (RULES.md 3.9).
   const isWanted = forwards.length + holds.length + asks.length + waits.length > 0
   const discarded = isWanted ? [] : reasonsOf(discards)
-  return { rulesetDigest, moment: 'INSTANCE', forwards, held: reasonsOf(holds), discarded, ...said }
+  return { rulesetDigest, moment: 'INSTANCE', forwards, held: reasonsOf([...holds, ...held]), discarded, ...said }
+}
+
+/** As the planner does: what was asked for long enough is held. */
+function parted(waits: Decision['waits'], { answers, now }: OnRecord) {
+  const { held = [], open = [] } = Object.groupBy(waits, (wait) => (isGivenUp(wait, answers, now) ? 'held' : 'open'))
+  return { held, open }
 }
 
 /** By the very code that decides when a study's moment has come. */
-export function explainStudy(ruleset: Ruleset, study: StudyFacts): Explanation {
+export function explainStudy(ruleset: Ruleset, study: StudyFacts, on: OnRecord = NOTHING_ON_RECORD): Explanation {
   const { decision, steps } = explainStudyFacts(ruleset, study)
   const { rulesetDigest, holds, discards, asks, asked, waits, notifies } = decision
+  const { held, open } = parted(waits, on)
   const forwards = decision.forwards.flatMap(({ destination, members }) =>
     members.map(({ member, rules, changes }) => ({ destination, member, rules, changes })),
   )
   const told = notifies.map(({ service, call }) => `${service}.${call}`)
-  const said = { asks, asked, waits: reasonsOf(waits), notifies: told, awaitsStudy: false, steps }
-  return { rulesetDigest, moment: 'STUDY', forwards, held: reasonsOf(holds), discarded: reasonsOf(discards), ...said }
+  const said = { asks, asked, waits: reasonsOf(open), notifies: told, awaitsStudy: false, steps }
+  const reasons = { held: reasonsOf([...holds, ...held]), discarded: reasonsOf(discards) }
+  return { rulesetDigest, moment: 'STUDY', forwards, ...reasons, ...said }
 }
 
 /** Of an instance whose header cannot be read: no rule is asked about it. */

@@ -36,7 +36,9 @@ export function ledgerGauges(registry: Registry, sources: GaugeSources): LedgerG
     new Gauge({ name, help, labelNames, registers })
   const obligations = gauge('kurir_obligations', 'What is owed, by state. UNDECIDED: admitted only.', ['state'])
   const queue = gauge('kurir_deliveries', 'Deliveries by destination and state.', ['destination', 'state'])
-  const oldest = gauge('kurir_oldest_ready_seconds', 'Age of the oldest delivery that is READY, due or not.', ['destination'])
+  const oldest = gauge('kurir_oldest_ready_seconds', 'Age of the oldest delivery that is READY, due or not.', [
+    'destination',
+  ])
   const up = gauge('kurir_destination_up', '1 when deliveries can leave, 0 while down, paused or not declared.', [
     'destination',
   ])

@@ -38,5 +38,6 @@ export async function membersOf(
   }
 }
 
-const wants = ({ kind, state }: ObligationRow): boolean =>
-  (kind === 'DELIVER' || kind === 'HOLD' || kind === 'WAIT') && state !== 'CANCELLED'
+/** By what the instance moment decided; waiting for the study's moment itself, which no rule asks for, is no wanting. */
+const wants = ({ kind, state, round, rule }: ObligationRow): boolean =>
+  round === null && state !== 'CANCELLED' && (kind === 'WAIT' ? rule !== null : kind === 'DELIVER' || kind === 'HOLD')

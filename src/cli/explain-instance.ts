@@ -6,11 +6,13 @@ import { KurirError } from '../base/failure.ts'
 import type { AttributeChange } from '../dicom/resolved-edit.ts'
 import type { InstanceId } from '../ledger/ids.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { KeptAnswer } from '../ledger/questions.ts'
 import { openSqliteViews } from '../ledger/sqlite/open-views.ts'
 import { factsOf } from '../plan/facts.ts'
 import { defaultCharset } from '../plan/obligations.ts'
+import { isGivenUp } from '../rules/asking-on.ts'
 import { explain } from '../rules/decide.ts'
-import type { Answer, Facts } from '../rules/facts.ts'
+import type { Facts } from '../rules/facts.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import { readSettings } from '../settings/settings.ts'
 import type { Settings } from '../settings/table.ts'
@@ -71,19 +73,26 @@ async function fromLedger(id: string, { dataDir }: Settings, context: CommandCon
   }
   const amendments = (await reader.views.amendments(row.id)).flatMap(({ attributes }) => attributes)
   const facts = { ...factsOf({ ...row, header }, defaultCharset(ruleset, row)), amendments }
-  return { by, explained: explainedInstance(await withAnswers(row.id, ruleset, facts, reader)) }
+  const answers = new Map<string, KeptAnswer>()
+  const found = await withAnswers(row.id, ruleset, { ...facts, answers }, answers, reader)
+  const now = systemClock.now()
+  return { by, explained: explainedInstance(found, (wait) => isGivenUp(wait, answers, now)) }
 }
 
-/** With the answers that are on record; an answer may lead to another question. */
+/**
+ * With the answers that are on record; an answer may lead to another question.
+ *
+ * @param answers those of the facts, filled here
+ */
 async function withAnswers(
   instance: InstanceId,
   ruleset: Ruleset,
   facts: Facts,
+  answers: Map<string, KeptAnswer>,
   reader: Pick<Ledger, 'answers'>,
 ): Promise<ReturnType<typeof explain>> {
-  const answers = new Map<string, Answer>()
   for (;;) {
-    const explained = explain(ruleset, { ...facts, answers })
+    const explained = explain(ruleset, facts)
     const open = explained.decision.asks.map(({ key }) => key)
     const kept = await reader.answers(open.map((key) => ({ instance, key })))
     for (const [index, key] of open.entries()) {

@@ -6,7 +6,7 @@ import type { Ruleset } from '../rules/ruleset.ts'
 import type { StudyMember } from '../rules/study-decision.ts'
 import { readSettings } from '../settings/settings.ts'
 import { type Command, type CommandContext, UsageError } from './command.ts'
-import { type ReadFile, type Reception, readFacts } from './explain-files.ts'
+import { type ReadFile, readFacts, type Sender } from './explain-files.ts'
 import { explainRecorded } from './explain-instance.ts'
 import { explainedLines } from './explain-lines.ts'
 import { explainedInstance, explainedStudy } from './explained.ts'
@@ -38,39 +38,40 @@ export const explainCommand: Command = {
     const ruleset = await requireRules(context.environment)
     if (values.fact !== undefined) return explainGiven(values.fact, ruleset, context)
     const [ownTitle = ''] = readSettings(context.environment).aeTitles
-    const reception: Reception = {
+    const sender: Sender = {
       callingAe: values['calling-ae'],
       calledAe: values['called-ae'] ?? ownTitle,
       peer: values.peer,
-      door: 'dimse',
     }
-    return await explainFiles(positionals, reception, values.study, ruleset, context)
+    return await explainFiles(positionals, sender, values.study, ruleset, context)
   },
 }
 
 async function explainFiles(
   paths: readonly string[],
-  reception: Reception,
+  sender: Sender,
   asStudy: boolean,
   ruleset: Ruleset,
   context: CommandContext,
 ): Promise<number> {
   const files: ReadFile[] = []
   for (const path of paths) {
-    const file = await readFacts(path, reception)
+    const file = await readFacts(path, sender, ruleset)
     files.push(file)
-    if (asStudy && file.study !== '') continue
+    if (asStudy && isOfStudy(file)) continue
     if (paths.length > 1) context.print(`${path}:`)
     if (asStudy && 'facts' in file) context.print('it names no study, so only the rules for an instance are asked')
     if ('facts' in file) printAll(explainedLines(explainedInstance(explain(ruleset, file.facts))), context)
     else context.print(`held  unreadable: ${file.unreadable}`)
   }
   if (asStudy) {
-    const studies = [...Map.groupBy(files, ({ study }) => study)].filter(([study]) => study !== '')
+    const studies = [...Map.groupBy(files.filter(isOfStudy), ({ identity }) => identity.studyInstanceUid)]
     for (const [, members] of studies) explainOneStudy(members, studies.length > 1, ruleset, context)
   }
   return files.every((file) => 'facts' in file) ? 0 : 1
 }
+
+const isOfStudy = (file: ReadFile): boolean => 'facts' in file && file.facts.isOfNoStudy !== true
 
 /** As at its moment: what the instance moment discards is no member, what it wants `otherwise` passes over. */
 function explainOneStudy(

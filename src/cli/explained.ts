@@ -1,20 +1,28 @@
 import type { explain } from '../rules/decide.ts'
 import type { explainStudy } from '../rules/decide-study.ts'
-import type { Ask } from '../rules/decision.ts'
+import type { Ask, PlannedWait } from '../rules/decision.ts'
 import type { Step } from '../rules/walk.ts'
 import type { Explained, ExplainedReason, ExplainedStep } from './explain-lines.ts'
 
-/** What the rules would do with one instance when it has arrived. */
-export function explainedInstance({ decision, steps }: ReturnType<typeof explain>): Explained {
+/**
+ * What the rules would do with one instance when it has arrived.
+ *
+ * @param isGivenUp whether what was asked for in vain is held by now
+ */
+export function explainedInstance(
+  { decision, steps }: ReturnType<typeof explain>,
+  isGivenUp: (wait: PlannedWait) => boolean = () => false,
+): Explained {
   const { forwards, asks, waits, holds, discards, awaitsStudy } = decision
+  const { held = [], open = [] } = Object.groupBy(waits, (wait) => (isGivenUp(wait) ? 'held' : 'open'))
   // A discard takes effect when nothing else wants the instance (RULES.md 3.9).
   const isWanted = forwards.length + asks.length + waits.length + holds.length > 0
   return {
     steps: steps.map(stepOf),
     forwards: forwards.map(({ destination, changes }) => ({ destination, changes, note: '' })),
     asks: asks.map(askOf),
-    waits,
-    holds,
+    waits: open,
+    holds: [...holds, ...held],
     discards: isWanted ? [] : discards,
     awaitsStudy,
   }

@@ -1,6 +1,7 @@
 import { type Instant, instant, type Milliseconds, ms } from '../base/clock.ts'
 import type { NewObligation } from '../ledger/deciding.ts'
 import type { KeptAnswer } from '../ledger/questions.ts'
+import { asksUntil } from '../rules/asking-on.ts'
 import type { Ask, PlannedHold, PlannedWait } from '../rules/decision.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
@@ -35,13 +36,9 @@ export function waitForAnswer(ruleset: Ruleset, ask: Ask, now: Instant): NewObli
 }
 
 /** A branch that was told that there is nothing: it waits while the rule wants to try, then a person is asked. */
-export function waitOrHold(
-  ruleset: Ruleset,
-  { rule, reason, ask }: PlannedWait,
-  kept: Kept,
-  now: Instant,
-): NewObligation {
-  const until = ask.tryFor === null ? now : (kept.get(ask.key)?.askedAt ?? now) + ask.tryFor
+export function waitOrHold(ruleset: Ruleset, wait: PlannedWait, kept: Kept, now: Instant): NewObligation {
+  const { rule, reason, ask } = wait
+  const until = asksUntil(wait, kept, now)
   if (until <= now) return { kind: 'HOLD', rule, reason, question: ask.key }
   const dueAt = instant(now + retryOf(ruleset, ask.service).longest)
   return waitFor(ask, reason, instant(until), { dueAt, isNew: false })

@@ -1,6 +1,6 @@
 import type { Header } from '../dicom/header.ts'
 import { packHeader } from '../dicom/header-pack.ts'
-import { HeaderCollector } from '../dicom/scan.ts'
+import { HeaderCollector, type ScanResult } from '../dicom/scan.ts'
 import { transferSyntaxOf } from '../dicom/transfer-syntax.ts'
 import type { InstanceIdentity } from '../ledger/records.ts'
 import type { Announced } from './arrival.ts'
@@ -30,33 +30,38 @@ export class HeaderReading {
 
   /** When the data set is over. */
   async finish(): Promise<HeaderFacts> {
-    const scan = await this.#collector.finish()
-    if (scan.outcome === 'unreadable') {
-      return { identity: this.#identity(scan.partial), unreadable: scan.reason, pack: () => null }
-    }
-    const identity = this.#identity(scan.header)
-    return { identity, unreadable: this.#contradiction(scan.header), pack: () => packHeader(scan.header) }
+    return heldAgainst(this.#announced, await this.#collector.finish())
   }
+}
 
-  /** The SOP class and instance are what was announced: the data set of an unreadable or lying object proves nothing. */
-  #identity(header: Header): InstanceIdentity {
-    return {
-      sopClassUid: this.#announced.sopClassUid,
-      sopInstanceUid: this.#announced.sopInstanceUid,
-      transferSyntaxUid: this.#announced.transferSyntaxUid,
-      studyInstanceUid: header.studyInstanceUid ?? null,
-      seriesInstanceUid: header.seriesInstanceUid ?? null,
-      accessionNumber: header.accessionNumber ?? null,
-      patientId: header.patientId ?? null,
-      patientName: header.patientName ?? null,
-      modality: header.modality ?? null,
-    }
+/** What the ledger is told of a header that was announced so. */
+export function heldAgainst(announced: Announced, scan: ScanResult): HeaderFacts {
+  if (scan.outcome === 'unreadable') {
+    return { identity: identityOf(announced, scan.partial), unreadable: scan.reason, pack: () => null }
   }
+  const { header } = scan
+  const identity = identityOf(announced, header)
+  return { identity, unreadable: contradiction(announced, header), pack: () => packHeader(header) }
+}
 
-  /** A C-STORE's command and its data set name the same class and instance (PS3.4 B.2.2.1, PS3.7 9.1.1). */
-  #contradiction(header: Header): string | null {
-    if (header.sopInstanceUid !== this.#announced.sopInstanceUid) return 'sop-instance-uid-differs'
-    if (header.sopClassUid !== this.#announced.sopClassUid) return 'sop-class-uid-differs'
-    return null
+/** The SOP class and instance are what was announced: the data set of an unreadable or lying object proves nothing. */
+function identityOf({ sopClassUid, sopInstanceUid, transferSyntaxUid }: Announced, header: Header): InstanceIdentity {
+  return {
+    sopClassUid,
+    sopInstanceUid,
+    transferSyntaxUid,
+    studyInstanceUid: header.studyInstanceUid ?? null,
+    seriesInstanceUid: header.seriesInstanceUid ?? null,
+    accessionNumber: header.accessionNumber ?? null,
+    patientId: header.patientId ?? null,
+    patientName: header.patientName ?? null,
+    modality: header.modality ?? null,
   }
+}
+
+/** A C-STORE's command and its data set name the same class and instance (PS3.4 B.2.2.1, PS3.7 9.1.1). */
+function contradiction(announced: Announced, header: Header): string | null {
+  if (header.sopInstanceUid !== announced.sopInstanceUid) return 'sop-instance-uid-differs'
+  if (header.sopClassUid !== announced.sopClassUid) return 'sop-class-uid-differs'
+  return null
 }

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
+import { ms } from '../../src/base/clock.ts'
 import { packHeader } from '../../src/dicom/header-pack.ts'
 import { transferSyntaxOf } from '../../src/dicom/transfer-syntax.ts'
 import type { Admission } from '../../src/ledger/ledger.ts'
+import { planEntryOf } from '../../src/plan/obligations.ts'
+import { StudyMoments } from '../../src/plan/study-moments.ts'
 import { headerOf } from '../dicom/slices.ts'
 import { ctInstance } from '../support/data-set.ts'
 import { type AdminFixture, startAdmin } from './admin-fixture.ts'
@@ -258,4 +261,83 @@ test('what would be asked is shown without asking; with what, to a PHI_READER', 
   const hidden = await explain(facts, 'VIEWER')
   expect(hidden.data.ruleExplain.questions).toEqual([{ ...asked, arguments: null }])
   expect((await explain(given({ Modality: 'CT' }))).data.ruleExplain).toMatchObject({ awaitsStudy: true, held: [] })
+})
+
+const NAMES_NO_STUDY = `version: 1
+destinations:
+  archive: { dimse: { ae: "ARCHIVE@127.0.0.1:104" } }
+rules:
+  - { name: whole studies, on: study, match: { Modality: MR }, forward: [archive] }
+otherwise: { hold: nobody wants it }
+`
+
+/** What the planner made of all that has come in. */
+async function plan(): Promise<void> {
+  const waiting = await admin.ledger.unplanned(9)
+  const ruleset = admin.rulesets.compiled()
+  await admin.ledger.plan(waiting.map((instance) => planEntryOf(instance, ruleset)))
+}
+
+test('what names no study waits for no moment of one, and otherwise is asked at once', async () => {
+  admin.rulesets.text = NAMES_NO_STUDY
+  const named = await store(1)
+  const { identity } = admission('1.2.3', 2)
+  const nameless = await store(2, { identity: { ...identity, studyInstanceUid: null } })
+  expect((await explain({ instanceId: named })).data.ruleExplain).toMatchObject({ awaitsStudy: true, held: [] })
+  expect((await explain({ instanceId: nameless })).data.ruleExplain).toMatchObject({
+    awaitsStudy: false,
+    held: ['nobody wants it'],
+  })
+})
+
+test('a study whose instances only wait for its moment is explained with what otherwise says, before it and after', async () => {
+  admin.rulesets.text = NAMES_NO_STUDY
+  await store(1)
+  await plan()
+  const unwanted = { moment: 'STUDY', forward: [], held: ['nobody wants it'] }
+  expect((await explain({ studyInstanceUid: '1.2.3' })).data.ruleExplain).toMatchObject(unwanted)
+  await admin.ledger.openRound('1.2.3', 'operator')
+  const ruleset = admin.rulesets.compiled()
+  const moments = new StudyMoments({
+    ledger: admin.ledger,
+    ruleset: () => ruleset,
+    kept: async () => undefined,
+    sweepAgain: () => {},
+    associations: { isOpen: () => false },
+    log: admin.log,
+  })
+  await moments.work(new AbortController().signal)
+  const { data } = await admin.ask('{ obligationCounts { waiting held } }')
+  expect(data.obligationCounts).toEqual({ waiting: 0, held: 1 })
+  expect((await explain({ studyInstanceUid: '1.2.3' })).data.ruleExplain).toMatchObject(unwanted)
+})
+
+const ASKING = `version: 1
+destinations:
+  archive: { dimse: { ae: "ARCHIVE@127.0.0.1:104" } }
+services:
+  his: { http: { url: "http://127.0.0.1:9" }, calls: { order: { get: "/orders/{accession}" } } }
+rules:
+  - name: ordered
+    lookup: { order: { call: his.order, with: { accession: "{Modality}" } } }
+    forward: [archive]
+`
+
+test.each([
+  ['', { held: ['order: not found'], waits: [] }],
+  [', try_for: 2d', { held: [], waits: ['order: not found'] }],
+])('what was asked for in vain is held, or waits while its rule tries: "%s"', async (tryFor, expected) => {
+  admin.rulesets.text = ASKING.replace('{Modality}" }', `{Modality}" }${tryFor}`)
+  const instanceId = await store(1)
+  await plan()
+  const [claimed] = await admin.ledger.claimQuestions(1, ms(60_000))
+  if (claimed === undefined) throw new Error('nothing is asked')
+  await admin.ledger.settleQuestion(claimed.key, claimed.token, {
+    kind: 'answered',
+    answer: { found: false, fields: {} },
+    keepFor: ms(60_000),
+    nextAttemptAt: admin.ledger.now(),
+    status: '404',
+  })
+  expect((await explain({ instanceId })).data.ruleExplain).toMatchObject(expected)
 })

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { type SiteFolders, siteFolders } from '../support/app-in-process.ts'
-import { ctInstance } from '../support/data-set.ts'
+import { ctInstance, part10, withoutElement } from '../support/data-set.ts'
 import { type CommandLine, commandLine } from './command-line.ts'
 
 const RULES = `version: 1
@@ -172,4 +172,46 @@ test('rules that do not load are named instead', async () => {
   const { code, complaints } = await kurir.run('explain', chest)
   expect(code).toBe(1)
   expect(complaints.join('\n')).toMatch(/the rules do not load:\nrules\/00.yaml:2:1 /)
+})
+
+test('a file whose meta information and data set disagree on what it is is held, as a door holds it', async () => {
+  const made = ctInstance({ sizeBytes: 4_096 })
+  const other = await put('other.dcm', part10({ ...made, sopInstanceUid: '2.25.99' }))
+  const kind = await put('kind.dcm', part10({ ...made, sopClassUid: '1.2.840.10008.5.1.4.1.1.4' }))
+  expect(await kurir.run('explain', other)).toMatchObject({
+    code: 1,
+    printed: ['held  unreadable: sop-instance-uid-differs'],
+  })
+  expect((await kurir.run('explain', '--study', kind)).printed[0]).toBe('held  unreadable: sop-class-uid-differs')
+})
+
+test('text of no declared character set is read as the caller’s entry says', async () => {
+  // In ISO_IR 144 a name; in ISO_IR 100 none.
+  const { file: declaring } = ctInstance({ patientName: '\xb8\xd2\xd0\xdd^A', sizeBytes: 4_096 })
+  const file = await put('a.dcm', withoutElement(declaring, '080005004353'))
+  await site.write({
+    '00.yaml': `version: 1
+callers: { old: { ae: OLD_CT, default_charset: ISO_IR 144 }, others: { ae: "*" } }
+rules: [ { name: one, match: { PatientName: Иван^A }, hold: it is he } ]
+`,
+  })
+  const read = async (callingAe: string) => (await kurir.run('explain', '--calling-ae', callingAe, file)).printed[0]
+  expect(await read('OLD_CT')).toBe('yes  one   PatientName is Иван^A')
+  expect(await read('NEW_CT')).toBe('no   one   PatientName is not Иван^A')
+})
+
+test('what names no study waits for no study’s moment, and what says nowhere what it is is not explained', async () => {
+  await site.write({
+    '00.yaml': `version: 1
+destinations: { out: { folder: { path: ./out } } }
+rules: [ { name: whole, on: study, forward: [out] } ]
+`,
+  })
+  const studyless = await put('studyless.dcm', withoutElement(ctInstance({ sizeBytes: 4_096 }).file, '20000d005549'))
+  for (const how of [[], ['--study']]) {
+    expect((await kurir.run('explain', ...how, studyless)).printed).toEqual(['held       unmatched'])
+  }
+  expect((await kurir.run('explain', chest)).printed).toEqual([
+    'waits      for its study: a rule of that moment may want it',
+  ])
 })

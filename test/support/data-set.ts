@@ -136,3 +136,9 @@ export function part10(instance: Omit<MadeInstance, 'file'>): Buffer {
   const head = [Buffer.alloc(128), Buffer.from('DICM'), madeElement('00020000', 'UL', length), meta]
   return Buffer.concat([...head, instance.dataSet])
 }
+
+/** A file without one element of its data set, found by its tag and VR as they stand there, in hexadecimal. */
+export function withoutElement(file: Buffer, element: string): Buffer {
+  const at = file.lastIndexOf(Buffer.from(element, 'hex'))
+  return Buffer.concat([file.subarray(0, at), file.subarray(at + 8 + file.readUInt16LE(at + 6))])
+}

@@ -1,10 +1,11 @@
 import type { InstanceId } from '../../ledger/ids.ts'
+import type { KeptAnswer } from '../../ledger/questions.ts'
+import type { Kept } from '../../plan/waits.ts'
 import type { Arguments } from '../../rules/decision.ts'
-import type { Answer, Answers } from '../../rules/facts.ts'
 import { factsOf as givenFacts } from '../../rules/given.ts'
 import type { StudyMember } from '../../rules/study-decision.ts'
 import type { AdminContext } from '../context.ts'
-import { type Explanation, explainInstance, explainStudy, unreadable } from '../explanation.ts'
+import { type Explanation, explainInstance, explainStudy, type OnRecord, unreadable } from '../explanation.ts'
 import { factsOnRecord } from '../facts-on-record.ts'
 import type {
   ExplainedForwardResolvers,
@@ -57,7 +58,9 @@ async function explainStored(id: string, context: AdminContext) {
   const ruleset = context.rulesets.compiled()
   const facts = await factsOnRecord(views, row, ruleset)
   if (facts === undefined) return explained(unreadable(ruleset, row.heldReason ?? 'unreadable'))
-  return explained(await withAnswers(context, key, (answers) => explainInstance(ruleset, { ...facts, answers })))
+  return explained(
+    await withAnswers(context, key, (on) => explainInstance(ruleset, { ...facts, answers: on.answers }, on)),
+  )
 }
 
 async function explainStoredStudy(studyInstanceUid: string, context: AdminContext) {
@@ -71,7 +74,9 @@ async function explainStoredStudy(studyInstanceUid: string, context: AdminContex
   const [first] = members
   if (first === undefined) return explained(explainStudy(ruleset, study))
   const key = first.id as InstanceId
-  return explained(await withAnswers(context, key, (answers) => explainStudy(ruleset, { ...study, answers })))
+  return explained(
+    await withAnswers(context, key, (on) => explainStudy(ruleset, { ...study, answers: on.answers }, on)),
+  )
 }
 
 /** An answer may lead to the next question. */
@@ -81,16 +86,17 @@ const MOST_TURNS = 10
 async function withAnswers(
   { ledger }: AdminContext,
   instance: InstanceId,
-  explainWith: (answers: Answers) => Explanation,
+  explainWith: (on: OnRecord & { readonly answers: Kept }) => Explanation,
 ): Promise<Explanation> {
-  const answers = new Map<string, Answer>()
-  let explanation = explainWith(answers)
+  const answers = new Map<string, KeptAnswer>()
+  const on = { answers, now: ledger.now() }
+  let explanation = explainWith(on)
   for (let turn = 0; turn < MOST_TURNS && explanation.asks.length > 0; turn += 1) {
     const known = await ledger.answers(explanation.asks.map(({ key }) => ({ instance, key })))
     const found = known.filter((answer) => answer !== undefined)
     if (found.length === 0) break
     for (const answer of found) answers.set(answer.key, answer)
-    explanation = explainWith(answers)
+    explanation = explainWith(on)
   }
   return explanation
 }
