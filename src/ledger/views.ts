@@ -1,7 +1,7 @@
 import type { Instant, Milliseconds } from '../base/clock.ts'
 import type { AttributeChange, ResolvedEdit } from '../dicom/resolved-edit.ts'
 import type { RuleRef } from '../rules/decision.ts'
-import type { Amendment, Answers } from '../rules/facts.ts'
+import type { Amendment, Answer } from '../rules/facts.ts'
 import type { AmendmentViews } from './amendments.ts'
 import type { BlobRef } from './blob-ref.ts'
 import type { ErrandRow, ErrandSelection } from './errands.ts'
@@ -191,7 +191,7 @@ export interface PastDecision {
   /** The later on top. */
   readonly amendments: readonly Amendment[]
   /** Those that decisions on its study rested on. */
-  readonly answers: Answers
+  readonly answers: ReadonlyMap<string, Answer & { readonly askedAt: Instant }>
 }
 
 /** Studies are taken whole when something came for them in the span: from `since` on, before `before`. */

@@ -1,7 +1,7 @@
 import type { ResolvedEdit } from '../dicom/resolved-edit.ts'
 import type { PastObligation } from '../ledger/views.ts'
-import type { Decision, RuleRef } from '../rules/decision.ts'
-import type { StudyDecision, StudyVerdict } from '../rules/study-decision.ts'
+import type { Decision, PlannedWait, RuleRef } from '../rules/decision.ts'
+import type { StudyDecision, StudyMember, StudyVerdict } from '../rules/study-decision.ts'
 
 /** What goes to one destination: which rules say so, and what is changed on the way. */
 export interface Sent {
@@ -56,28 +56,47 @@ export function recordedOutcome(obligations: readonly PastObligation[]): Outcome
   return { sends, holds, discards, waits }
 }
 
+/** Whether a branch that was told that there is nothing is held by now. */
+export type IsGivenUp = (wait: PlannedWait) => boolean
+
 /** What the rules say at the instance moment. */
-export function decidedOutcome({ forwards, holds, discards, asks, waits }: Decision): Outcome {
+export function decidedOutcome({ forwards, holds, discards, asks, waits }: Decision, isGivenUp: IsGivenUp): Outcome {
   const sends = new Map(
     forwards.map(({ destination, rules, edits }) => [destination, { rules: rules.map(({ name }) => name), edits }]),
   )
-  const asking = asks.map(({ rule, alias }) => ({ rule, reason: `asks ${alias}` }))
-  const outcome = { sends, holds: holds.map(verdictOf), waits: [...asking, ...waits].map(verdictOf) }
+  const rest = waiting(asks, waits, isGivenUp)
+  const outcome = { sends, holds: [...holds.map(verdictOf), ...rest.holds], waits: rest.waits }
   return withDiscards(outcome, discards.map(verdictOf))
+}
+
+/** What of an answer's branches waits, and what waited for long enough. */
+function waiting(
+  asks: Decision['asks'],
+  waits: Decision['waits'],
+  isGivenUp: IsGivenUp,
+): Pick<Outcome, 'holds' | 'waits'> {
+  const asking = asks.map(({ rule, alias }) => verdictOf({ rule, reason: `asks ${alias}` }))
+  const { held = [], open = [] } = Object.groupBy(waits, (wait) => (isGivenUp(wait) ? 'held' : 'open'))
+  return { holds: held.map(verdictOf), waits: [...asking, ...open.map(verdictOf)] }
 }
 
 /**
  * Adds to an instance's outcome what the rules say at its study's moment. What went to a destination before stays what it
  * was. Looks each instance up, so that a study of thousands takes no longer than its size.
  */
-export function studyOutcomes(decision: StudyDecision): (id: string, outcome: Outcome) => Outcome {
+export function studyOutcomes(
+  decision: StudyDecision,
+  members: readonly Pick<StudyMember, 'id' | 'isWanted'>[],
+  isGivenUp: IsGivenUp,
+): (id: string, outcome: Outcome) => Outcome {
   const forwards = decision.forwards.map(({ destination, members }) => ({
     destination,
     byMember: new Map(members.map((forward) => [forward.member, forward])),
   }))
   const [holds, discards] = [decision.holds.map(membersOf), decision.discards.map(membersOf)]
-  const asking = decision.asks.map(({ rule, alias }) => verdictOf({ rule, reason: `asks ${alias}` }))
-  const waiting = [...asking, ...decision.waits.map(verdictOf)]
+  const rest = waiting(decision.asks, decision.waits, isGivenUp)
+  const [lead] = members
+  const wanted = new Set(members.flatMap((member) => (member.isWanted ? [member.id] : [])))
   return (id, outcome) => {
     const sends = new Map(outcome.sends)
     for (const { destination, byMember } of forwards) {
@@ -88,12 +107,16 @@ export function studyOutcomes(decision: StudyDecision): (id: string, outcome: Ou
       sends.set(destination, { rules, edits: before?.edits ?? mine.edits })
     }
     const mine = (all: readonly OfMembers[]): readonly Verdict[] =>
-      all.filter(({ members }) => members.has(id)).map(({ verdict }) => verdict)
+      all.filter(({ members: of }) => of.has(id)).map(({ verdict }) => verdict)
+    const [held, discarded] = [mine(holds), mine(discards)]
+    const isOwed = forwards.some(({ byMember }) => byMember.has(id)) || held.length + discarded.length > 0
+    // As the planner has it: one stands for the study, and what nothing else accounts for waits under its own name.
+    const waits = id === lead?.id || !(wanted.has(id) || isOwed) ? rest : NOTHING
     return {
       sends,
-      holds: [...outcome.holds, ...mine(holds)],
-      waits: [...outcome.waits, ...waiting],
-      discards: [...outcome.discards, ...mine(discards)],
+      holds: [...outcome.holds, ...held, ...waits.holds],
+      waits: [...outcome.waits, ...waits.waits],
+      discards: [...outcome.discards, ...discarded],
     }
   }
 }

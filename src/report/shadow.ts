@@ -1,7 +1,8 @@
 import type { Instant } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import type { LedgerViews, PastDecision } from '../ledger/views.ts'
-import { decide } from '../rules/decide.ts'
+import { isGivenUp } from '../rules/asking-on.ts'
+import { decide, withoutStudy } from '../rules/decide.ts'
 import { decideStudy } from '../rules/decide-study.ts'
 import type { Facts } from '../rules/facts.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
@@ -83,7 +84,7 @@ class Replay {
     const after = this.#arrived(past, candidate)
     const before = against === undefined ? recordedOutcome(past.obligations) : this.#arrived(past, against)
     if (after === undefined || before === undefined) this.#leftOut.unreadable += 1
-    else if (this.#hasStudyRules()) this.#members.push({ past, before, after })
+    else if (this.#hasStudyRules() && namesStudy(past)) this.#members.push({ past, before, after })
     else this.#tally.add(past.id, before, after)
   }
 
@@ -142,10 +143,11 @@ class Replay {
     })
     if (members.length === 0) return outcomes
     const [first] = this.#members
-    const answers = first === undefined ? {} : { answers: first.past.answers }
+    const answers = first?.past.answers ?? new Map()
     try {
       const isMember = new Set(members.map(({ id }) => id))
-      const withStudy = studyOutcomes(decideStudy(ruleset, { members, settledBy: 'quiet', ...answers }))
+      const decision = decideStudy(ruleset, { members, settledBy: 'quiet', answers })
+      const withStudy = studyOutcomes(decision, members, (wait) => isGivenUp(wait, answers, this.#run.before))
       return this.#members.map(({ past: { id } }, index) => {
         const outcome = outcomes[index] ?? NOTHING
         return isMember.has(id) ? withStudy(id, outcome) : outcome
@@ -168,13 +170,17 @@ class Replay {
   /** The instance moment; undefined where the header cannot be read. */
   #arrived(past: PastDecision, ruleset: Ruleset): Outcome | undefined {
     try {
-      return decidedOutcome(decide(ruleset, this.#run.factsOf(past, ruleset)))
+      const decision = decide(ruleset, this.#run.factsOf(past, ruleset))
+      const settled = namesStudy(past) ? decision : withoutStudy(decision, ruleset)
+      return decidedOutcome(settled, (wait) => isGivenUp(wait, past.answers, this.#run.before))
     } catch (error) {
       if (error instanceof KurirError && error.code === 'unreadable') return undefined
       return { ...NOTHING, holds: [INTERNAL] }
     }
   }
 }
+
+const namesStudy = ({ identity }: PastDecision): boolean => (identity.studyInstanceUid ?? '') !== ''
 
 /** As the planner does: a mistake of ours holds the instance. */
 const INTERNAL: Verdict = { rule: null, reason: 'internal' }

@@ -1,7 +1,8 @@
 import type { Statement } from 'better-sqlite3'
+import type { Instant } from '../../base/clock.ts'
 import { KurirError } from '../../base/failure.ts'
 import type { RuleRef } from '../../rules/decision.ts'
-import type { Answer, Answers } from '../../rules/facts.ts'
+import type { Answer } from '../../rules/facts.ts'
 import type { ObligationKind } from '../states.ts'
 import type { PastDecision, PastObligation } from '../views.ts'
 import type { Connection } from './connection.ts'
@@ -23,7 +24,7 @@ export const PAST_OBLIGATIONS = `SELECT o.kind, o.rule, o.reason, o.question, d.
   WHERE o.instance = ? AND (o.state <> 'CANCELLED' OR o.kind = 'DELIVER') ORDER BY o.seq`
 
 /** Those that decisions on the study rested on; of an instance of no study its own. */
-export const PAST_ANSWERS = `SELECT key, found, fields FROM study_answer WHERE study = ?`
+export const PAST_ANSWERS = `SELECT key, found, fields, asked_at AS askedAt FROM study_answer WHERE study = ?`
 
 type PastColumns = InstanceColumns & {
   readonly undecided: number
@@ -58,7 +59,7 @@ export function readPast(db: Connection): Pick<ReaderVerbs, 'pastDecisions'> {
   const answers = db.prepare<[number], AnswerColumns>(PAST_ANSWERS)
   const obligations = db.prepare<[number], PastObligationColumns>(PAST_OBLIGATIONS)
 
-  const toPast = (row: PastColumns, answersOf: (study: number) => Answers): PastDecision => ({
+  const toPast = (row: PastColumns, answersOf: AnswersOf): PastDecision => ({
     id: row.id,
     reception: receptionOf(row),
     identity: identityOf(row),
@@ -97,16 +98,19 @@ interface AnswerColumns {
   readonly key: string
   readonly found: number
   readonly fields: string
+  readonly askedAt: Instant
 }
 
+type AnswersOf = (study: number) => PastDecision['answers']
+
 /** Instances come study by study, so what was found last is asked for again. */
-function lookedUpOnce(find: Statement<[number], AnswerColumns>): (study: number) => Answers {
-  let last: { readonly study: number; readonly answers: Answers } | undefined
+function lookedUpOnce(find: Statement<[number], AnswerColumns>): AnswersOf {
+  let last: { readonly study: number; readonly answers: PastDecision['answers'] } | undefined
   return (study) => {
     if (last?.study === study) return last.answers
-    const answers = find.all(study).map(({ key, found, fields }): [string, Answer] => {
+    const answers = find.all(study).map(({ key, found, fields, askedAt }) => {
       const said: Answer['fields'] = JSON.parse(fields)
-      return [key, { found: found === 1, fields: said }]
+      return [key, { found: found === 1, fields: said, askedAt }] as const
     })
     last = { study, answers: new Map(answers) }
     return last.answers
