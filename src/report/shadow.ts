@@ -2,7 +2,7 @@ import type { Instant } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import type { LedgerViews, PastDecision } from '../ledger/views.ts'
 import { isGivenUp } from '../rules/asking-on.ts'
-import { decide, withoutStudy } from '../rules/decide.ts'
+import { decide } from '../rules/decide.ts'
 import { decideStudy } from '../rules/decide-study.ts'
 import type { Facts } from '../rules/facts.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
@@ -171,8 +171,7 @@ class Replay {
   #arrived(past: PastDecision, ruleset: Ruleset): Outcome | undefined {
     try {
       const decision = decide(ruleset, this.#run.factsOf(past, ruleset))
-      const settled = namesStudy(past) ? decision : withoutStudy(decision, ruleset)
-      return decidedOutcome(settled, (wait) => isGivenUp(wait, past.answers, this.#run.before))
+      return decidedOutcome(decision, (wait) => isGivenUp(wait, past.answers, this.#run.before))
     } catch (error) {
       if (error instanceof KurirError && error.code === 'unreadable') return undefined
       return { ...NOTHING, holds: [INTERNAL] }
