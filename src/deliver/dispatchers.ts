@@ -55,7 +55,10 @@ export class Dispatchers implements Service {
 
   async start(signal: AbortSignal): Promise<void> {
     this.#signal = AbortSignal.any([signal, this.#stop.signal])
-    await this.#reconfigure()
+    const begun = this.#reconfigure()
+    // Rules that change meanwhile wait for it: two at once would give a destination two dispatchers.
+    this.#changing = begun.catch(() => {})
+    await begun
   }
 
   /**

@@ -46,3 +46,21 @@ test('a ledger that fails while the destinations change is asked again: the new 
   expect(harness.settled.map(({ state }) => state)).toEqual(['DELIVERED', 'DELIVERED'])
   await harness[Symbol.asyncDispose]()
 }, 30_000)
+
+test('rules that change while the dispatchers start wait for it: a destination has one of them', async () => {
+  await using home = await temporaryDir('dispatchers')
+  const shelf = await openShelf(home.path)
+  await using _closed = shelf
+  let asked = 0
+  const conditions = () => {
+    asked += 1
+    return shelf.ledger.views.conditions()
+  }
+  const ledger = { ...shelf.ledger, views: { ...shelf.ledger.views, conditions } }
+  const destinations = [folderAt('first', `${home.path}/first`)]
+  const harness = await openDelivery({ folder: home.path, destinations, shelf: { ...shelf, ledger } })
+  await Promise.all([harness.start(), harness.reconfigure(destinations)])
+  // Twice for all of them, and once by the one dispatcher that begins.
+  expect(asked).toBe(3)
+  await harness[Symbol.asyncDispose]()
+})
