@@ -69,9 +69,10 @@ export function planEntryOf(
   }
 }
 
-/** An instance that a mistake of ours left undecided: a person looks, and it can be planned again. */
+/** What is owed of an instance that a mistake of ours left undecided: a person looks, and it can be planned again. */
+export const HELD_INTERNAL: readonly NewObligation[] = [{ kind: 'HOLD', rule: null, reason: 'internal' }]
 export const heldInternal = (instance: Unplanned, ruleset: Ruleset): PlanEntry =>
-  entry(instance, ruleset, [{ kind: 'HOLD', rule: null, reason: 'internal' }])
+  entry(instance, ruleset, HELD_INTERNAL)
 
 const entry = (instance: Unplanned, ruleset: Ruleset, obligations: readonly NewObligation[]): PlanEntry => ({
   instance: instance.id,

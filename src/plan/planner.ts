@@ -4,13 +4,14 @@ import type { Log } from '../base/log.ts'
 import type { Service } from '../base/service.ts'
 import type { Wakes } from '../base/wake.ts'
 import type { InstanceId } from '../ledger/ids.ts'
-import type { Ledger, PlanEntry, Unplanned } from '../ledger/ledger.ts'
+import type { Ledger, PlanEntry, PlanOutcome, Unplanned } from '../ledger/ledger.ts'
 import type { Queue } from '../queue/queue.ts'
+import { isRefusedForEver } from '../queue/refused.ts'
 import { Waiting } from '../queue/waiting.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { Spool } from '../spool/spool.ts'
 import { decideAll } from './deciding.ts'
-import { heldInternal, planEntryOf } from './obligations.ts'
+import { HELD_INTERNAL, heldInternal, planEntryOf } from './obligations.ts'
 import type { OpenAssociations } from './open-associations.ts'
 
 export interface PlannerDeps {
@@ -123,12 +124,34 @@ export class Planner implements Service {
   }
 
   async #enqueue(entries: readonly PlanEntry[]): Promise<void> {
-    const outcomes = await this.#deps.queue.enqueue(entries)
+    const outcomes = await this.#written(entries)
     const superseded = outcomes.filter(({ kind }) => kind === 'superseded').length
     this.#deps.log.debug('instances-planned', { count: outcomes.length - superseded })
     if (superseded === 0) return
     // Somebody asked for another decision meanwhile: the next pass finds the new version.
     this.#deps.log.info('plans-superseded', { count: superseded })
     this.#deps.wakes.wake(TOPIC)
+  }
+
+  /** What the ledger refuses is a mistake of ours as well. */
+  async #written(entries: readonly PlanEntry[]): Promise<readonly PlanOutcome[]> {
+    const { queue, log } = this.#deps
+    try {
+      return await queue.enqueue(entries)
+    } catch (error) {
+      const [refused, ...others] = entries
+      if (refused === undefined || !isRefusedForEver(error)) throw error
+      if (others.length === 0) {
+        log.error('instance-not-planned', {
+          instance: refused.instance,
+          ruleset: refused.rulesetDigest,
+          code: 'internal',
+        })
+        return await queue.enqueue([{ ...refused, obligations: HELD_INTERNAL }])
+      }
+      const outcomes: PlanOutcome[] = []
+      for (const entry of entries) outcomes.push(...(await this.#written([entry])))
+      return outcomes
+    }
   }
 }

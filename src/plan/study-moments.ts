@@ -2,7 +2,8 @@ import type { Instant } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import type { Log } from '../base/log.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { DueStudy, OpenRound, RoundMember } from '../ledger/rounds.ts'
+import type { DueStudy, OpenRound, RoundMember, RoundPart } from '../ledger/rounds.ts'
+import { isRefusedForEver } from '../queue/refused.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import { decideRound } from './deciding-rounds.ts'
 import type { DueWorkOf } from './due-work.ts'
@@ -67,20 +68,33 @@ export class StudyMoments implements DueWorkOf {
   }
 
   async #plan(round: OpenRound, signal: AbortSignal): Promise<void> {
-    const { ledger, log } = this.#deps
+    const { log } = this.#deps
     const ruleset = await this.#rulesetOf(round)
     const members = await this.#members(round)
     const parts = await this.#parts(round, members, ruleset, signal)
-    if (signal.aborted) return
-    for (const part of parts) {
-      if (signal.aborted) return
-      // Something of it changed meanwhile: it is still open, and decided again.
-      if ((await ledger.planRound(part)) === 'superseded')
-        return log.info('round-superseded', { count: members.length })
-    }
+    const written = this.#write(parts, signal).catch((error) => {
+      // What the ledger refuses is a mistake of ours as well: a person looks, and the other rounds go on.
+      if (!isRefusedForEver(error)) throw error
+      log.error('round-not-planned', { ruleset: ruleset.digest, code: 'internal' })
+      return this.#write(heldRound(round, members, ruleset), signal)
+    })
+    if (!(await written)) return
     log.info('study-moment-decided', { count: members.length, reason: round.settledBy, ruleset: ruleset.digest })
     const stoodHalfWritten = parts.length > 1 || round.begunBy !== null
     if (stoodHalfWritten || ruleset.digest !== this.#deps.ruleset().digest) this.#deps.sweepAgain()
+  }
+
+  /** Resolves with whether all of it is on record. */
+  async #write(parts: readonly RoundPart[], signal: AbortSignal): Promise<boolean> {
+    const { ledger, log } = this.#deps
+    for (const part of parts) {
+      if (signal.aborted) return false
+      if ((await ledger.planRound(part)) === 'planned') continue
+      // Something of it changed meanwhile: it is still open, and decided again.
+      log.info('round-superseded', { count: part.members.length })
+      return false
+    }
+    return parts.length > 0
   }
 
   /** A round's decision is one ruleset's (wall W9), though a crash and new rules came between two of its parts. */

@@ -3,13 +3,14 @@ import { type Clock, ms, type Timer } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import type { Log } from '../base/log.ts'
 import type { Ledger, Settlement, SettleOutcome } from '../ledger/ledger.ts'
+import { isRefusedForEver } from './refused.ts'
 
 export interface Settlements {
   /** Takes what became of one delivery; it is written with others soon, while the next instance is being sent. */
   add(settlement: Settlement): void
   /** Writes what is gathered now, and resolves when nothing is left to write. */
   drain(): Promise<void>
-  /** How many are gathered or being written. */
+  /** How many are gathered or being written; without what the ledger has refused and is put aside. */
   readonly unwritten: number
 }
 
@@ -30,7 +31,8 @@ const RETRY = { first: ms(200), longest: ms(10_000) }
 
 /**
  * Gathers settlements of all destinations and writes one batch at a time. A batch that the ledger could not write (a full
- * disk) is kept and written again: until then its leases are renewed, and the archive already has the instances.
+ * disk) is kept and written again: until then its leases are renewed, and the archive already has the instances. One that the
+ * ledger refuses by itself, a mistake of ours, is put aside and tried again from time to time.
  */
 export class Settling implements Settlements {
   readonly #deps: SettlingDeps
@@ -97,9 +99,16 @@ export class Settling implements Settlements {
         const code = error instanceof KurirError ? error.code : 'internal'
         this.#deps.log.error('settlements-not-written', { count: batch.length, code })
         if (code === 'ledger-closed') this.close()
+        else if (isRefusedForEver(error)) return await this.#writeEach(batch)
         else await this.#rest(failures)
       }
     }
+  }
+
+  async #writeEach(batch: readonly Settlement[]): Promise<void> {
+    const [refused, ...others] = batch
+    if (others.length > 0) for (const settlement of batch) await this.#writeBatch([settlement])
+    else if (refused !== undefined) this.#deps.clock.after(RETRY.longest, () => this.add(refused))
   }
 
   async #rest(failures: number): Promise<void> {

@@ -310,6 +310,29 @@ describe('what the planner leaves for later', () => {
     expect(sweeps).toBe(1)
   })
 
+  test('a round that the ledger refuses is held, and the other studies go on', async () => {
+    await fill(200, 100)
+    const ruleset = rulesetOf('  - { name: finished, on: study, forward: [archive] }\n')
+    await planAll(ruleset)
+    await opened.clock.advance(91_000)
+    let refused: string | undefined
+    const refusing: Ledger = Object.create(ledger, {
+      planRound: {
+        value: async (part: RoundPart) => {
+          refused ??= part.round
+          const isHeld = part.members.some(({ obligations }) => obligations.some(({ kind }) => kind === 'HOLD'))
+          if (part.round !== refused || isHeld) return await ledger.planRound(part)
+          throw new KurirError('internal', 'permanent', 'the ledger refused a verb')
+        },
+      },
+    })
+    await step(
+      new StudyMoments({ ...parts(ruleset), ...alone, ledger: refusing, associations: { isOpen: () => false } }),
+    )
+    expect(await ledger.openRounds(5)).toEqual([])
+    expect(await ledger.views.obligationCounts()).toMatchObject({ PENDING: 100, HELD: 100, WAITING: 0 })
+  })
+
   test('new rules that had to leave a round alone are told when it is finished, and decide what its members are held for', async () => {
     await fill(200, 200)
     const asking = (reason: string) =>

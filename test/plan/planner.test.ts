@@ -26,6 +26,11 @@ function rulesetOf(rules: string): Ruleset {
 
 const TO_ARCHIVE = '  - { name: all, forward: [archive] }'
 
+const twice = (entry: PlanEntry): PlanEntry => {
+  const deliveries = entry.obligations.filter(({ kind }) => kind === 'DELIVER')
+  return { ...entry, obligations: [...entry.obligations, ...deliveries] }
+}
+
 /** A planner over a real shelf that tells what it put on the queue. */
 async function planning(ruleset: () => Ruleset | undefined) {
   const home = await temporaryDir('plan')
@@ -38,8 +43,11 @@ async function planning(ruleset: () => Ruleset | undefined) {
   let tell = Promise.withResolvers<void>()
   /** What happens between a batch's writing and the planner's hearing of it. */
   const written = { meanwhile: (): Promise<void> => Promise.resolve() }
+  const mistaking: { which: InstanceId | undefined } = { which: undefined }
   const enqueue = async (entries: readonly PlanEntry[]): Promise<readonly PlanOutcome[]> => {
-    const planned = await ledger.plan(entries)
+    const planned = await ledger.plan(
+      entries.map((entry) => (entry.instance === mistaking.which ? twice(entry) : entry)),
+    )
     await written.meanwhile()
     batches.push(entries)
     outcomes.push(...planned)
@@ -70,6 +78,7 @@ async function planning(ruleset: () => Ruleset | undefined) {
     batches,
     outcomes,
     written,
+    mistaking,
     admit,
     until,
     start: () => planner.start(new AbortController().signal),
@@ -108,6 +117,21 @@ test('an instance whose decision throws is held, and the others go on', async ()
   expect(kinds).toEqual(['DELIVER', 'HOLD', 'DELIVER'])
   const held = await ledger.views.obligations(ids[1] ?? (ids[0] as InstanceId))
   expect(held).toMatchObject([{ kind: 'HOLD', state: 'HELD', reason: 'internal' }])
+})
+
+test('an instance whose decision the ledger refuses is held, and the others go on', async () => {
+  const ruleset = rulesetOf(TO_ARCHIVE)
+  const { admit, ledger, until, start, mistaking } = await planning(() => ruleset)
+  const ids = [await admit(1), await admit(2), await admit(3)]
+  // A mistake of ours: two deliveries of one decision to one destination.
+  mistaking.which = ids[1]
+  await start()
+  await until(3)
+  const states = await Promise.all(ids.map(async (id) => (await ledger.views.instance(id))?.state))
+  expect(states).toEqual(['PENDING', 'HELD', 'PENDING'])
+  expect(await ledger.views.obligations(ids[1] ?? (ids[0] as InstanceId))).toMatchObject([
+    { state: 'HELD', reason: 'internal' },
+  ])
 })
 
 test('without a ruleset nothing is decided; with the first one everything is', async () => {

@@ -34,7 +34,7 @@ function slowLedger() {
   }
 }
 
-function settlingOver(ledger: ReturnType<typeof slowLedger>) {
+function settlingOver(ledger: Pick<ReturnType<typeof slowLedger>, 'settle'>) {
   const clock = new TestClock()
   const written: string[] = []
   const onWritten = ({ delivery }: Settlement, outcome: SettleOutcome): void =>
@@ -85,6 +85,29 @@ test('a batch that the ledger could not write is kept and written again', async 
   ledger.answer()
   await settling.drain()
   expect(written).toEqual(['d1 applied'])
+})
+
+test('one that the ledger refuses for ever holds up no others, and is tried again by itself', async () => {
+  const refusing = {
+    tries: 0,
+    settle: async (batch: readonly Settlement[]): Promise<readonly SettleOutcome[]> => {
+      if (!batch.some(({ delivery }) => delivery === 'd2')) return batch.map(() => 'applied')
+      refusing.tries += 1
+      throw new KurirError('internal', 'permanent', 'the ledger refused a verb')
+    },
+  }
+  const { settling, clock, written } = settlingOver(refusing)
+  for (const n of [1, 2, 3]) settling.add(settlement(n))
+  await clock.advance(1_000)
+  settling.add(settlement(4))
+  await clock.advance(1_000)
+  expect(written).toEqual(['d1 applied', 'd3 applied', 'd4 applied'])
+  const before = refusing.tries
+  await clock.advance(20_000)
+  expect(refusing.tries).toBeGreaterThan(before)
+  // Nor does it hold up a stop.
+  await settling.drain()
+  settling.close()
 })
 
 test('a settlement that somebody overtook is told as superseded', async () => {
