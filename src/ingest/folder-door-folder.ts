@@ -73,12 +73,14 @@ export class DropFolder {
       written ??= filesBeingWritten(shelves.top)
       return !(await written).has(file.path)
     }
+    const gone = new Set(this.#stuck.keys())
     const failed = new AbortController()
     const work = async (): Promise<void> => {
       for (;;) {
         if (signal.aborted || failed.signal.aborted) return
         const next = await files.next()
         if (next.done === true) return
+        gone.delete(next.value.path)
         if (!this.#settling.isSettled(next.value)) continue
         if (await isFree(next.value)) await this.#take(next.value, shelves)
         else this.#settling.again(next.value)
@@ -93,6 +95,8 @@ export class DropFolder {
     const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, guarded))
     await files.return(undefined)
     for (const end of ended) if (end.status === 'rejected') throw end.reason
+    // What was stuck and is met no more somebody else has taken away.
+    if (!signal.aborted) for (const path of gone) this.#stuck.delete(path)
   }
 
   async #take(file: FoundFile, shelves: Shelves): Promise<void> {
