@@ -39,6 +39,7 @@ describe('the trail on record', () => {
       ],
       3,
     ],
+    ['one taken out of every list that is shown', ['UPDATE audit_event SET listed = 2 WHERE sequence = 4'], 4],
     ['another outcome', ["UPDATE audit_event SET outcome = 'x' WHERE sequence = 4"], 4],
     [
       'a second event of one number',

@@ -17,7 +17,10 @@ const AUDIT_SELECT = `SELECT e.seq, e.at, e.node, e.sequence, e.event, e.actor, 
   e.subject_id AS subjectId, e.detail FROM audit_event e`
 export const AUDIT_VIEW = `${AUDIT_SELECT} WHERE e.node = ? AND e.sequence = ?`
 export const AUDIT_SLICE = `SELECT seq, at, node, sequence, event, actor, outcome, subject_kind AS subjectKind,
-  subject_id AS subjectId, detail, hash FROM audit_event WHERE seq > ? ORDER BY seq LIMIT ?`
+  subject_id AS subjectId, detail, hash, listed FROM audit_event WHERE seq > ? ORDER BY seq LIMIT ?`
+
+/** It changes and is not chained; but with any other value an event would be in no list. */
+const LISTABLE: ReadonlySet<number> = new Set([0, 1])
 
 /** Events checked at a stretch: about 10 ms. */
 const SLICE = 2_000
@@ -31,6 +34,10 @@ interface AuditColumns extends Placed {
   readonly subjectKind: AuditSubjectKind | null
   readonly subjectId: string | null
   readonly detail: string | null
+}
+interface ChainedColumns extends AuditColumns {
+  readonly hash: Uint8Array
+  readonly listed: number
 }
 interface TokenColumns {
   readonly name: string
@@ -60,7 +67,7 @@ const rolesOf = (text: string): readonly Role[] => JSON.parse(text)
 export function readAudit(db: Connection): Pick<ReaderVerbs, 'auditEvents' | 'auditEvent' | 'auditSlice'> {
   const { page } = pager(db)
   const view = db.prepare<[string, number], AuditColumns>(AUDIT_VIEW)
-  const slice = db.prepare<[number, number], AuditColumns & { hash: Uint8Array }>(AUDIT_SLICE)
+  const slice = db.prepare<[number, number], ChainedColumns>(AUDIT_SLICE)
   return {
     auditEvents: (selection, request) => page('e', auditSources(selection), request, toAuditRow),
     auditEvent(node, sequence) {
@@ -71,12 +78,12 @@ export function readAudit(db: Connection): Pick<ReaderVerbs, 'auditEvents' | 'au
   }
 }
 
-function checkSlice(rows: readonly (AuditColumns & { readonly hash: Uint8Array })[], from: AuditCursor): AuditSlice {
+function checkSlice(rows: readonly ChainedColumns[], from: AuditCursor): AuditSlice {
   const heads = new Map(from.heads)
   let events = from.events
   for (const row of rows) {
     const head = heads.get(row.node) ?? { sequence: 0, hash: CHAIN_START }
-    if (!follows(head, row)) return { events, firstBroken: row.sequence, next: undefined }
+    if (!follows(head, row) || !LISTABLE.has(row.listed)) return { events, firstBroken: row.sequence, next: undefined }
     heads.set(row.node, { sequence: row.sequence, hash: row.hash })
     events += 1
   }
