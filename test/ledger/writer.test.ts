@@ -207,6 +207,19 @@ describe('what the schema refuses', () => {
   })
 })
 
+test('many deliveries are retried without those whose original is gone, like one by its name', () => {
+  const [gone, there] = [admission(), admission()]
+  opened.do('admit', [gone, there])
+  for (const { id, identity } of [gone, there]) {
+    const obligations = [forward('pacs', { outgoingUid: identity.sopInstanceUid, held: 'dry-run' })]
+    opened.do('plan', [{ instance: id, expectedVersion: 1, rulesetDigest: 'r', obligations }])
+  }
+  opened.db.prepare('UPDATE instance SET spooled = 0 WHERE id = ?').run(gone.id)
+  const retried = opened.do('deliveriesRetry', { destination: 'pacs' }, 10, { name: 'ani' })
+  expect(retried).toEqual({ retried: 1, left: 0 })
+  expect(opened.do('claim', 'pacs', 10, 'me', ms(60_000)).map(({ instance }) => instance)).toEqual([there.id])
+})
+
 describe('bounded memory of the ledger', () => {
   test('at most a thousand refused callers are remembered, the latest', () => {
     const calls = Array.from({ length: 1_010 }, (_, i) => {

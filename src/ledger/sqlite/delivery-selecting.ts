@@ -7,6 +7,7 @@ import { type Placed, pager } from './paging.ts'
 
 const SELECT = `SELECT d.id, d.planned_at AS at, d.seq FROM delivery d`
 const WAITING_IF_READY = `(d.state <> 'READY' OR (d.attempts > 0 AND d.next_attempt_at > ?))`
+const SENDABLE = `EXISTS (SELECT 1 FROM instance i WHERE i.seq = d.instance AND i.spooled = 1)`
 
 /** Beyond this many the rest is not counted: a person who retries a thousand at a time need not know more. */
 export const LEFT_CAP = 10_000
@@ -17,7 +18,7 @@ interface Found extends Placed {
 
 /**
  * The oldest deliveries of a selection, and how many more there are (at most `LEFT_CAP`). Of those that are READY only
- * the ones whose next try lies in the future.
+ * the ones whose next try lies in the future; none whose original is no longer in the spool.
  */
 export function deliverySelecting(db: Connection) {
   const sourcesOf = deliverySources(db)
@@ -29,7 +30,7 @@ export function deliverySelecting(db: Connection) {
   ): { readonly ids: readonly DeliveryId[]; readonly left: number } => {
     const sources = sourcesOf(SELECT, selection).map((source) => ({
       ...source,
-      where: [...source.where, WAITING_IF_READY],
+      where: [...source.where, WAITING_IF_READY, SENDABLE],
       params: [...source.params, now],
     }))
     const range = { limit: limit + LEFT_CAP, newestFirst: false, after: undefined, before: undefined }
