@@ -184,10 +184,16 @@ export class Dispatcher implements Service {
     await Promise.race([rested, this.#events.next('try-again', either)])
     over.abort()
     if (this.#signal.aborted || !this.#circuit.isOpen) return
-    const { sender, verifies } = this.#deps.route()
     this.#circuit.tryAgain()
+    await this.#probe()
+  }
+
+  /** What became of asking a way that is in force no more is no word on the one that is. */
+  async #probe(): Promise<void> {
+    const { sender, verifies } = this.#deps.route()
     if (!verifies) return
     const why = await sender.probe(this.#deadline.signal)
+    if (sender !== this.#deps.route().sender) return this.#probe()
     if (why !== undefined) this.#circuit.fail(why.reason)
     else this.#echoed()
   }

@@ -445,25 +445,30 @@ describe('delivering by C-STORE', () => {
     expect(server.received).toHaveLength(1)
   })
 
-  test('an address that is in force no more is no failure of the new one, though it was still being tried', async () => {
-    const tried = Promise.withResolvers<void>()
-    const silent = use(
-      await serveRaw(async (peer) => {
-        await peer.hear()
-        tried.resolve()
-      }),
-    )
-    const server = await answering()
-    const harness = await delivering({ destinations: [archiveAt(silent.port)] })
-    const down = jest.spyOn(harness.ledger, 'destinationDown')
-    const { deliveries } = await harness.owe(small(1).file)
-    await harness.start()
-    await tried.promise
-    await harness.reconfigure([archiveAt(server.port)])
-    await harness.until(1)
-    expect(await harness.tries(deliveries[0])).toEqual(['DELIVERED 0x0000'])
-    expect(down).not.toHaveBeenCalled()
-  })
+  test.each(['a delivery', 'an echo'])(
+    'an address that is in force no more is no failure of the new one, though %s was still under way to it',
+    async (what) => {
+      const tried = Promise.withResolvers<void>()
+      const silent = use(
+        await serveRaw(async (peer) => {
+          await peer.hear()
+          tried.resolve()
+        }),
+      )
+      const server = await answering()
+      const verify = what === 'an echo' ? 'c_echo' : undefined
+      const harness = await delivering({ destinations: [archiveAt(silent.port, { verify })] })
+      if (verify !== undefined) await harness.ledger.destinationDown('archive', 1, harness.ledger.now(), 'timeout')
+      const down = jest.spyOn(harness.ledger, 'destinationDown')
+      const { deliveries } = await harness.owe(small(1).file)
+      await harness.start()
+      await tried.promise
+      await harness.reconfigure([archiveAt(server.port, { verify })])
+      await harness.until(1)
+      expect(await harness.tries(deliveries[0])).toEqual(['DELIVERED 0x0000'])
+      expect(down).not.toHaveBeenCalled()
+    },
+  )
 
   test('an echo tells an operator whether somebody is there', async () => {
     const server = await answering()
