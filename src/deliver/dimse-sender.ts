@@ -98,7 +98,11 @@ export class DimseSender implements Sender {
     if (VERIFICATION === undefined) return { scope: 'destination', reason: 'internal' }
     const contexts = [{ abstractSyntax: VERIFICATION, transferSyntaxes: [transferSyntax] }]
     const outcome = await this.#deps.request(this.#options.callingAe, contexts, signal)
-    if (outcome.kind !== 'established') return judgeConnect(outcome, false)
+    if (outcome.kind !== 'established') {
+      const why = judgeConnect(outcome, this.#options.borrowsCallingAe)
+      // Who refuses our own title, under which nothing is sent there, is there all the same.
+      return why.scope === 'association' ? undefined : why
+    }
     const { association } = outcome
     // Who refuses Verification but opened the association is there all the same.
     const refused = association.contextFor(VERIFICATION, transferSyntax) === undefined

@@ -6,6 +6,7 @@ import { tagOf } from '../../src/dicom/attribute-path.ts'
 import type { ResolvedEdit } from '../../src/dicom/resolved-edit.ts'
 import { encodeCommandSet } from '../../src/dimse/command-set.ts'
 import type { StoreReply } from '../../src/dimse/handler.ts'
+import { REJECT } from '../../src/dimse/pdu.ts'
 import { ctInstance } from '../support/data-set.ts'
 import { dataSetDigests, sha256 } from '../support/data-set-bytes.ts'
 import { archiveAt, type HarnessOptions, openDelivery, quickRetry } from '../support/delivery-harness.ts'
@@ -469,6 +470,23 @@ describe('delivering by C-STORE', () => {
       expect(down).not.toHaveBeenCalled()
     },
   )
+
+  test('an archive that knows the titles of modalities alone is there for an echo, and gets everything', async () => {
+    const server = use(
+      await recordingServer({
+        admit: ({ callingAe }) =>
+          callingAe === 'KURIR' ? { kind: 'reject', ...REJECT.callingAe } : { kind: 'accept' },
+      }),
+    )
+    const borrowing = archiveAt(server.port, { verify: 'c_echo', dimse: { callingAe: '{calling_ae}' } })
+    const harness = await delivering({ destinations: [borrowing] })
+    await harness.ledger.destinationDown('archive', 1, harness.ledger.now(), 'connection-refused')
+    const { deliveries } = await harness.owe(small(1).file)
+    await harness.start()
+    await harness.until(1)
+    expect(await harness.tries(deliveries[0])).toEqual(['DELIVERED 0x0000'])
+    expect(await harness.dispatchers.verify('archive')).toMatchObject({ reached: true })
+  })
 
   test('an echo tells an operator whether somebody is there', async () => {
     const server = await answering()
