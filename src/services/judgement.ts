@@ -44,7 +44,8 @@ export function judgeTold(call: DeclaredCall, answer: HttpAnswer, now: Instant):
 /** Statuses whose meaning does not depend on what was called; undefined for the others. */
 function ofNoUse(answer: HttpAnswer, now: Instant): Again | undefined {
   const { status } = answer
-  const wait = (most: Milliseconds) => retryAfter(answer.headers['retry-after'], now, most)
+  // Who asks for no time has asked for none.
+  const wait = (most: Milliseconds) => retryAfter(answer.headers['retry-after'], now, most) || null
   if (status === 401 || status === 407)
     return again('service', `answered ${status}: our credentials are not taken`, status)
   if (status === 429) return again('service', 'answered 429: too many requests', status, wait(LONGEST_WAIT[429]))

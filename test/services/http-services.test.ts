@@ -263,6 +263,18 @@ describe('a service that fails as a whole', () => {
     expect((await work.ask('order', ACC)).kind).toBe('found')
   })
 
+  test('and asks for no time at all rests like any other', async () => {
+    const work = atWork()
+    const past = new Date(work.clock.now() - 30_000).toUTCString()
+    his.next('*', ...['0', past, '0'].map((retryAfter) => ({ kind: 'busy', status: 503, retryAfter }) as const))
+    for (const expected of [null, null, 3_750]) {
+      expect(await work.ask('order', ACC)).toMatchObject({ scope: 'service', status: 503, retryAfter: expected })
+    }
+    await work.clock.advance(3_750)
+    his.next('*', { kind: 'busy', retryAfter: '0' })
+    expect(await work.ask('order', ACC)).toMatchObject({ scope: 'service', status: 429, retryAfter: 5_000 })
+  })
+
   test('is verified by hand, which ends its rest', async () => {
     await his.down()
     const work = atWork()
