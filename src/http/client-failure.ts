@@ -36,6 +36,7 @@ export function clientFailure(thrown: unknown): KurirError {
   if (ours instanceof KurirError) return ours
   const code = codeOf(cause) ?? codeOf(causeOf(cause)) ?? ''
   const options = { cause: thrown }
+  if (isProxyRefusal(cause)) return new KurirError('refused', 'transient', 'the proxy does not take us (407)', options)
   const refusal = tlsRefusal(cause) ?? tlsRefusal(causeOf(cause))
   if (refusal !== undefined) return new KurirError('untrusted', 'transient', `TLS was not agreed (${refusal})`, options)
   if (CONNECT_CODES.has(code)) return new KurirError('connection-refused', 'transient', sayConnect(code), options)
@@ -52,6 +53,10 @@ export function clientFailure(thrown: unknown): KurirError {
   if (isNotHttp(cause)) return new KurirError('unreadable', 'ambiguous', 'the answer is not HTTP')
   return new KurirError('connection-closed', 'ambiguous', 'the connection ended before the answer was whole', options)
 }
+
+/** A proxy that forwards http answers 407 itself; the library gives no code of its own to that. */
+const isProxyRefusal = (error: unknown): boolean =>
+  codeOf(error) === 'UND_ERR_INVALID_ARG' && error instanceof Error && error.message.endsWith('(407)')
 
 const sayConnect = (code: string): string => `no connection${code === '' ? '' : ` (${code})`}`
 

@@ -187,6 +187,15 @@ describe('a proxy', () => {
     expect(failed).not.toMatch(/Kenari/)
   })
 
+  test('that wants to know who we are is not the peer, which has seen nothing', async () => {
+    const between = stack.use(
+      await WebPeer.open((_request, response) => void response.writeHead(407).end('Kenari'.repeat(1_000))),
+    )
+    const client = clientOf('http://his.invalid', { proxy: between.url })
+    expect(await get(client, 'http://his.invalid/orders')).toBe('refused transient: the proxy does not take us (407)')
+    expect(between.connections).toBe(1)
+  })
+
   test('that nobody runs is no connection, and a way around the guard it is not', async () => {
     const client = clientOf('http://his.invalid', { proxy: 'http://127.0.0.1:1' })
     expect(await get(client, 'http://his.invalid')).toBe('connection-refused transient: no connection (ECONNREFUSED)')
