@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import { type RunningApp, siteFolders, startApp } from '../support/app-in-process.ts'
@@ -8,6 +9,7 @@ import { ctInstance } from '../support/data-set.ts'
 import { dataSetOf } from '../support/data-set-bytes.ts'
 import { type RecordingServer, recordingServer } from '../support/dimse-server.ts'
 import { testWithPeers } from '../support/peers.ts'
+import { temporaryDir } from '../support/processes.ts'
 
 const rules = (port: number): string => `version: 1
 destinations:
@@ -247,6 +249,24 @@ testWithPeers(
     await tabTo('How applications call this port')
     // What is not configured cannot be reached.
     expect(passed.filter((id) => /process|imaging/.test(id))).toEqual([])
+  },
+  PAGE_TEST,
+)
+
+testWithPeers(
+  ['chromium'],
+  'a file that the browser cannot read any more is told as such, and keeps none behind it from being sent',
+  async () => {
+    const { page } = await open()
+    await signIn(page, token)
+    const home = stack.use(await temporaryDir('page'))
+    const paths = [1, 2].map((n) => path.join(home.path, `${n}.dcm`))
+    for (const [at, file] of paths.entries()) await writeFile(file, made(at + 1).file)
+    await uploads(page).locator('input[type=file]').setInputFiles(paths)
+    await rm(paths[0] ?? '')
+    await uploads(page).getByRole('button', { name: 'Send' }).click()
+    await uploads(page).getByText('Done: 1 of 2 files.').waitFor()
+    await uploads(page).locator('li', { hasText: '1.dcm' }).getByText('The browser cannot read it').waitFor()
   },
   PAGE_TEST,
 )

@@ -24,7 +24,7 @@ export function startFileList(form, sendOne) {
       list.append(row.element)
       waiting.push({ file, row })
     }
-    clear.hidden = list.children.length === 0
+    clear.hidden = list.children.length === 0 || running !== undefined
     hush(answer)
   }
 
@@ -60,8 +60,8 @@ export function startFileList(form, sendOne) {
   acceptDrops(form.querySelector('.drop'), add)
 
   async function sendAll() {
-    const all = waiting.length
     let good = 0
+    let over = 0
     hush(answer)
     while (waiting.length > 0 && !running.signal.aborted) {
       const { file, row } = waiting[0]
@@ -69,13 +69,25 @@ export function startFileList(form, sendOne) {
       const taken = await sendOne(file, row, running.signal)
       row.end(taken)
       if (taken) good += 1
+      if (!taken && row.status === 0 && !running.signal.aborted && !(await isReadable(file))) row.say('unreadable')
       // It is not the file's fault, and the others would fare no better: all of them wait for the next try.
-      if (!taken && NOT_THE_FILE.includes(row.status)) break
+      else if (!taken && NOT_THE_FILE.includes(row.status)) break
       waiting.shift()
+      over += 1
     }
-    say(answer, 'allDone', { good, all })
+    say(answer, 'allDone', { good, all: over + waiting.length })
   }
 }
+
+/** Not a folder, nor a file that has gone meanwhile: of those the browser sends nothing, as if nobody answered. */
+const isReadable = (file) =>
+  file
+    .slice(0, 1)
+    .arrayBuffer()
+    .then(
+      () => true,
+      () => false,
+    )
 
 /** One file's line: its name as text, its size, how far it is, and its answer. */
 function rowOf(file) {
