@@ -105,7 +105,8 @@ export class UploadedArchive implements AsyncDisposable {
       this.#nextLook += LOOK_FOR_ROOM_EVERY
       await this.#deps.expectRoom()
     }
-    await this.#file.write(slice)
+    // A disk with room for some of it takes that, and says nothing.
+    for (let at = 0; at < slice.length; ) at += (await this.#file.write(slice, at)).bytesWritten
   }
 
   async #takeEntries(zip: ZipFile, place: string, intake: UploadIntake): Promise<void> {

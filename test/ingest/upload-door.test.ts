@@ -18,8 +18,12 @@ import { sha256 } from '../support/data-set-bytes.ts'
 import { testWithPeers } from '../support/peers.ts'
 import { temporaryDir } from '../support/processes.ts'
 import { arrivalOf, collect, newId, openShelf, take } from '../support/spool-on-disk.ts'
+import { mayMount, mountTmpfs } from '../support/tmpfs.ts'
 
 const run = promisify(execFile)
+const isMountable = await mayMount()
+const testOnVolume = (title: string, body: () => Promise<void>): void =>
+  isMountable ? test(title, body) : test.skip(`${title} [needs mount]`, body)
 let stack: AsyncDisposableStack
 beforeEach(() => {
   stack = new AsyncDisposableStack()
@@ -307,6 +311,15 @@ describe('an upload', () => {
       { code: 'conflict', count: 1 },
       { code: 'invalid-dataset', count: 2 },
     ])
+  })
+
+  testOnVolume('whose last bytes find no room is told of a full disk, and not that it is damaged', async () => {
+    const volume = stack.use(mountTmpfs(64 * 1024))
+    const door = await open({ folder: join(volume?.path ?? '', 'uploads') })
+    const files = [1, 2].map((n) => ct(n, { sizeBytes: 40_960 }).file)
+    const archive = await zip(Object.fromEntries(files.map((file, n) => [`${n}`, file])), { compress: false })
+    for (const body of [form(archive), form(...files)]) expect((await door.post(body)).status).toBe(507)
+    expect(await door.digests()).toEqual([])
   })
 
   test('beyond what may come at once is asked to come again', async () => {
