@@ -8,6 +8,8 @@ export interface MediaType {
 const TYPE = /^\s*([!#$%&'*+.^_`|~\w-]+\/[!#$%&'*+.^_`|~\w-]+)\s*(?:;|$)/
 // A bare value ends at the next semicolon: clients leave the quotes out around `application/dicom`, which is no token.
 const PARAMETER = /\s*([!#$%&'*+.^_`|~\w-]+)\s*=\s*(?:"((?:[^"\\]|\\[\s\S])*)"|([^;"]*))\s*(?:;|$)/y
+// A parameter may be left out between two semicolons (RFC 9110 5.6.6).
+const NO_PARAMETER = /\s*;/y
 const LONGEST = 1_024
 
 /** Undefined for what is no media type. */
@@ -16,6 +18,11 @@ export function parseMediaType(text: string): MediaType | undefined {
   if (type?.[1] === undefined) return undefined
   const parameters = new Map<string, string>()
   for (let at = type[0].length; text.slice(at).trim() !== ''; ) {
+    NO_PARAMETER.lastIndex = at
+    if (NO_PARAMETER.test(text)) {
+      at = NO_PARAMETER.lastIndex
+      continue
+    }
     PARAMETER.lastIndex = at
     const match = PARAMETER.exec(text)
     if (match?.[1] === undefined) return undefined

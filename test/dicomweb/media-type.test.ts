@@ -24,6 +24,7 @@ test.each<[string, readonly (readonly [string, string])[]]>([
     ],
   ],
   ['multipart/related; boundary="quo\\"ted;"; boundary=second', [['boundary', 'quo"ted;']]],
+  ['multipart/related;; boundary=x ; ;', [['boundary', 'x']]],
   ['multipart/related', []],
 ])('%s', (text, parameters) => {
   expect(parseMediaType(text)).toEqual({ type: 'multipart/related', parameters: new Map(parameters) })
