@@ -19,6 +19,10 @@ test('what is uploaded can be searched for, fetched and downloaded, through one 
   const at = (path: string): string => `http://127.0.0.1:${app.httpPort}${path}`
   expect(await (await fetch(at('/health'))).json()).toEqual({ status: 'ok' })
   expect(await (await fetch(at('/version'))).json()).toEqual({ name: 'kurir', version: expect.any(String) })
+  for (const path of ['/health', '/version']) {
+    const asked = await fetch(at(path), { method: 'HEAD' })
+    expect([asked.status, asked.headers.get('content-type')]).toEqual([200, expect.stringContaining('json')])
+  }
   const { file, sopInstanceUid } = ctInstance({ sizeBytes: 4_096 })
   const form = new FormData()
   form.append('file', new Blob([new Uint8Array(file)]), 'a.dcm')
