@@ -3,16 +3,18 @@ import type { QidoKey } from './qido-query.ts'
 
 const WILD = /[*?]/
 /** VRs in which `*` and `?` are wild cards (PS3.4 C.2.2.2.4). */
-const WITH_WILDCARDS: ReadonlySet<string> = new Set(['AE', 'CS', 'LO', 'LT', 'PN', 'SH', 'ST', 'UC', 'UR', 'UT'])
+const WITH_WILDCARDS: ReadonlySet<string> = new Set(['AE', 'LO', 'LT', 'PN', 'SH', 'ST', 'UC', 'UR', 'UT'])
 const MOMENTS: ReadonlySet<string> = new Set(['DA', 'DT', 'TM'])
 const NUMBERS: ReadonlySet<string> = new Set(['DS', 'FD', 'FL', 'IS', 'SL', 'SS', 'UL', 'US'])
 
 /**
- * Whether one of the values is like what the key asks for (PS3.4 C.2.2.2): single value, list of UIDs, wild card, range of
- * dates and times. Names are compared without regard to case, all else with (PS3.18 8.3.4.1).
+ * Whether one of the values is like what the key asks for (PS3.4 C.2.2.2): single value, list of UIDs or codes, wild card,
+ * range of dates and times. Names are compared without regard to case, all else with (PS3.18 8.3.4.1).
  */
 export function isMatch({ vr, value }: QidoKey, values: readonly string[]): boolean {
   if (vr === 'UI') return listed(value).some((uid) => values.includes(uid))
+  // Neither of what separates them can stand in a code (PS3.5 6.2), so a list is all that it can mean.
+  if (vr === 'CS') return listed(value).some((code) => values.some((one) => isLike(code, one)))
   if (MOMENTS.has(vr)) return values.some((one) => isWithin(value, one))
   if (NUMBERS.has(vr)) return values.some((one) => Number(one) === Number(value) && value.trim() !== '')
   const wanted = vr === 'PN' ? nameOf(value) : value.trim()

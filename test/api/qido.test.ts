@@ -100,6 +100,9 @@ describe('QIDO-RS', () => {
     ['StudyDate=20261122-', []],
     ['ModalitiesInStudy=CT&PatientID=P2', ['2.25.30']],
     ['ModalitiesInStudy=MR', []],
+    ['ModalitiesInStudy=MR,CT&PatientID=P2', ['2.25.30']],
+    ['ModalitiesInStudy=MR%5CC*&PatientID=P2', ['2.25.30']],
+    ['ModalitiesInStudy=MR,C', []],
     ['PatientID=&StudyDescription=Ch*', ['2.25.30', '2.25.20', '2.25.10']],
     ['PatientID=P1&AccessionNumber=A1', ['2.25.10']],
   ])('studies?%s finds %j', async (query, found) => {
@@ -194,5 +197,8 @@ describe('matching', () => {
     expect(isMatch(key('DA', '202611'), ['20261121'])).toBe(true)
     expect(isMatch(key('DA', '20261121'), [''])).toBe(false)
     expect(isMatch(key('CS', 'CT'), ['MR', 'CT'])).toBe(true)
+    expect(isMatch(key('CS', 'US,CT'), ['MR', 'CT'])).toBe(true)
+    expect(isMatch(key('CS', 'M?'), ['MR', 'CT'])).toBe(true)
+    expect(isMatch(key('CS', 'mr'), ['MR'])).toBe(false)
   })
 })
