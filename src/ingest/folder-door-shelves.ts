@@ -19,6 +19,8 @@ export type Moved = 'moved' | 'gone' | 'changed'
 export class Shelves {
   /** The drop folder without symbolic links. */
   readonly top: RawPath
+  /** Names under done that are being moved to, so that their empty file is not taken for one of an earlier process. */
+  readonly #taking = new Set<RawPath>()
 
   private constructor(top: RawPath) {
     this.top = top
@@ -58,7 +60,7 @@ export class Shelves {
       if (!(await isWithin(from, this.top))) return 'gone'
       const target = await firstFree(into, name, async (free) => {
         if (reason !== undefined && !(await writeReason(free, reason))) return false
-        if (await moveTo(path, free)) return true
+        if (await (shelf === DONE ? this.#moveToDone(path, free) : moveTo(path, free))) return true
         if (reason !== undefined) await unlink(fsPath(reasonPath(free)))
         return false
       })
@@ -70,6 +72,21 @@ export class Shelves {
     } catch (error) {
       if (hasErrno(error, 'ENOENT')) return 'gone'
       throw error
+    }
+  }
+
+  /** An empty file under done was never taken: it is what a process left that was killed in `moveTo`, before it renamed. */
+  async #moveToDone(path: RawPath, target: RawPath): Promise<boolean> {
+    if (this.#taking.has(target)) return false
+    this.#taking.add(target)
+    try {
+      if (await moveTo(path, target)) return true
+      const there = await lstat(fsPath(target))
+      if (!there.isFile() || there.size > 0) return false
+      await rename(fsPath(path), fsPath(target))
+      return true
+    } finally {
+      this.#taking.delete(target)
     }
   }
 

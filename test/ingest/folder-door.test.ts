@@ -253,6 +253,18 @@ describe('a drop folder', () => {
     expect(await received()).toHaveLength(0)
   })
 
+  test('what a kill left of a name in done, before the file was there, is not left beside it', async () => {
+    await mkdir(join(drop, 'done/study'), { recursive: true })
+    for (const left of ['done/a.dcm', 'done/study/b.dcm']) await writeFile(join(drop, left), '')
+    await dropWhole('a.dcm', ct(1).file)
+    await dropWhole('study/b.dcm', ct(2).file)
+    await openDoor()
+    await until(() => admitted === 2)
+    while ((await listed()).some((name) => !name.startsWith('done/'))) await systemClock.sleep(ms(10))
+    expect(await listed()).toEqual(['done/a.dcm', 'done/study/b.dcm'])
+    expect((await readFile(join(drop, 'done/a.dcm'))).equals(ct(1).file)).toBe(true)
+  })
+
   test('a name that is taken in done is not replaced', async () => {
     await mkdir(join(drop, 'done'), { recursive: true })
     await writeFile(join(drop, 'done/a.dcm'), 'the first')
