@@ -1,19 +1,24 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
 import { expect, test } from '@jest/globals'
 import { ctInstance } from '../support/data-set.ts'
+import { peerPath } from '../support/peers.ts'
 import { repositoryDir, temporaryDir } from '../support/processes.ts'
 import { storeAll } from '../support/store-all.ts'
 import { untilFile } from '../support/until-file.ts'
 
+async function unitOfReadme(): Promise<string> {
+  const readme = await readFile(path.join(repositoryDir, 'README.md'), 'utf8')
+  return /```ini\n([^`]*)```/.exec(readme)?.[1] ?? ''
+}
+
 /** What a key of the unit in README.md says; the first, where there are several. */
 async function saidInUnit(key: string, home: string): Promise<string> {
-  const readme = await readFile(path.join(repositoryDir, 'README.md'), 'utf8')
-  const [, unit = ''] = /```ini\n([^`]*)```/.exec(readme) ?? []
-  const [, value = ''] = new RegExp(`^${key}=(.+)$`, 'm').exec(unit) ?? []
+  const [, value = ''] = new RegExp(`^${key}=(.+)$`, 'm').exec(await unitOfReadme()) ?? []
   return value.replaceAll('/opt/kurir', repositoryDir).replaceAll('/var/lib/kurir', home)
 }
 
@@ -47,3 +52,23 @@ test('the systemd unit of README.md starts a Kurir that keeps everything below i
   kurir.kill('SIGTERM')
   expect(await gone).toEqual([0, null])
 }, 60_000)
+
+test('the systemd unit of README.md forbids what Kurir need not do', async () => {
+  const unit = await unitOfReadme()
+  for (const line of [
+    'User=kurir',
+    'NoNewPrivileges=yes',
+    'ProtectSystem=strict',
+    'PrivateTmp=yes',
+    'StateDirectoryMode=0700',
+  ]) {
+    expect(unit.split('\n')).toContain(line)
+  }
+  const judge = peerPath('systemd-analyze')
+  if (judge === undefined) return
+  await using dir = await temporaryDir('unit')
+  const file = path.join(dir.path, 'kurir.service')
+  await writeFile(file, unit)
+  // An exposure above 2.0 is an exit code (systemd-analyze(1)).
+  await promisify(execFile)(judge, ['security', '--offline=yes', '--threshold=20', '--no-pager', file])
+})
