@@ -1,9 +1,8 @@
 import type { Moment } from '../ledger/states.ts'
 import { type AskedAt, isGivenUp } from '../rules/asking-on.ts'
-import { explain } from '../rules/decide.ts'
+import type { explain } from '../rules/decide.ts'
 import { explainStudy as explainStudyFacts } from '../rules/decide-study.ts'
 import type { Ask, Decision, PlannedForward } from '../rules/decision.ts'
-import type { Facts } from '../rules/facts.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import type { StudyFacts } from '../rules/study-decision.ts'
 import type { Step } from '../rules/walk.ts'
@@ -42,13 +41,11 @@ export interface OnRecord {
 
 const NOTHING_ON_RECORD: OnRecord = { answers: new Map(), now: 0 }
 
-/** By the very code that decides when an instance has arrived. */
-export function explainInstance(
-  ruleset: Ruleset,
-  facts: Facts,
+/** Of what the very code that decides when an instance has arrived says of it. */
+export function explanationOf(
+  { decision, steps }: ReturnType<typeof explain>,
   { answers, now }: OnRecord = NOTHING_ON_RECORD,
 ): Explanation {
-  const { decision, steps } = explain(ruleset, facts)
   const { rulesetDigest, holds, discards, asks, asked, waits, awaitsStudy } = decision
   const { held, open } = parted(waits, { answers, now })
   const forwards = decision.forwards.map((forward) => ({ ...forward, member: null }))

@@ -860,7 +860,7 @@ export type Query = {
   readonly rulesets: RulesetConnection;
   /** By their digests; null when one of them is not kept. */
   readonly rulesetDifference: Maybe<RulesetDifference>;
-  /** Why an instance goes where it goes: what the rules in force say of it now. */
+  /** Why an instance goes where it goes: what the rules in force say of it now, or the request that named its destination. */
   readonly ruleExplain: RuleExplainResult;
   /** The last replay of the past through other rules; null when there was none since Kurir started. */
   readonly rulesetShadowRun: Maybe<RulesetShadow>;

@@ -5,13 +5,14 @@ import { systemClock } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import type { AttributeChange } from '../dicom/resolved-edit.ts'
 import type { InstanceId } from '../ledger/ids.ts'
-import type { Ledger } from '../ledger/ledger.ts'
+import type { Ledger, Unplanned } from '../ledger/ledger.ts'
 import type { KeptAnswer } from '../ledger/questions.ts'
 import { openSqliteViews } from '../ledger/sqlite/open-views.ts'
 import { factsOf } from '../plan/facts.ts'
+import { explainReceived } from '../plan/instruction.ts'
 import { defaultCharset } from '../plan/obligations.ts'
 import { isGivenUp } from '../rules/asking-on.ts'
-import { explain } from '../rules/decide.ts'
+import type { explain } from '../rules/decide.ts'
 import type { Facts } from '../rules/facts.ts'
 import type { Ruleset } from '../rules/ruleset.ts'
 import { readSettings } from '../settings/settings.ts'
@@ -74,7 +75,7 @@ async function fromLedger(id: string, { dataDir }: Settings, context: CommandCon
   const amendments = (await reader.views.amendments(row.id)).flatMap(({ attributes }) => attributes)
   const facts = { ...factsOf({ ...row, header }, defaultCharset(ruleset, row)), amendments }
   const answers = new Map<string, KeptAnswer>()
-  const found = await withAnswers(row.id, ruleset, { ...facts, answers }, answers, reader)
+  const found = await withAnswers({ ...row, amendments }, ruleset, { ...facts, answers }, answers, reader)
   const now = systemClock.now()
   return { by, explained: explainedInstance(found, (wait) => isGivenUp(wait, answers, now)) }
 }
@@ -85,16 +86,16 @@ async function fromLedger(id: string, { dataDir }: Settings, context: CommandCon
  * @param answers those of the facts, filled here
  */
 async function withAnswers(
-  instance: InstanceId,
+  instance: Pick<Unplanned, 'id' | 'reception' | 'identity' | 'amendments'>,
   ruleset: Ruleset,
   facts: Facts,
   answers: Map<string, KeptAnswer>,
   reader: Pick<Ledger, 'answers'>,
 ): Promise<ReturnType<typeof explain>> {
   for (;;) {
-    const explained = explain(ruleset, facts)
+    const explained = explainReceived(instance, ruleset, facts)
     const open = explained.decision.asks.map(({ key }) => key)
-    const kept = await reader.answers(open.map((key) => ({ instance, key })))
+    const kept = await reader.answers(open.map((key) => ({ instance: instance.id, key })))
     for (const [index, key] of open.entries()) {
       const answer = kept[index]
       if (answer !== undefined) answers.set(key, answer)

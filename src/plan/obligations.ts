@@ -59,7 +59,7 @@ export function planEntryOf(
   const moment = ruleset.study.hasRules ? { moment: { quiet, longest } } : {}
   // A request that names its destination stands in for the instance moment alone.
   const told = instructed(instance, ruleset, () => factsOf(instance, defaultCharset(ruleset, instance)))
-  if (told !== undefined) return { ...entry(instance, ruleset, told), ...moment }
+  if (told !== undefined) return { ...entry(instance, ruleset, obligationsOf(told, { ruleset, kept, now })), ...moment }
   const decision = decideIt()
   const obligations = obligationsOf(decision, { ruleset, kept, now })
   return {

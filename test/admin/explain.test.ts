@@ -61,6 +61,24 @@ async function store(number = 1, changes: Partial<Admission> = {}): Promise<stri
   return btoa(`Instance:${admitted?.id}`)
 }
 
+test('an instance whose request named its destination is explained by that, for no rule is asked of it', async () => {
+  const { reception } = admission('1.2.3', 1)
+  const relayed = { ...reception, door: 'STOW', callingAe: 'KURIR', calledAe: 'ARCHIVE', associationId: 'r-1' } as const
+  const rule = { name: 'request:r-1', line: 0 }
+  const { data } = await explain({ instanceId: await store(1, { reception: relayed }) })
+  expect(data.ruleExplain).toMatchObject({
+    held: [],
+    forward: [{ destination: { name: 'archive' }, rules: [rule], rewrite: [] }],
+    steps: [{ rule, matched: true, because: 'its request named the destination' }],
+  })
+  const gone = await store(2, { reception: { ...relayed, calledAe: 'ELSEWHERE' } })
+  expect((await explain({ instanceId: gone })).data.ruleExplain).toMatchObject({
+    held: ['destination gone'],
+    forward: [],
+    steps: [{ rule }],
+  })
+})
+
 test('an instance on record is explained rule by rule, with what stands before and after each change', async () => {
   const instanceId = await store()
   const { data, errors } = await explain({ instanceId })

@@ -167,6 +167,30 @@ test('one that contradicts what it was announced as is held, though its header c
   ])
 })
 
+test('one whose request named its destination is explained by that', async () => {
+  await site.write({
+    '00.yaml': `${RULES.replace('pacs: {', 'archive: { dimse: { ae: "ARCHIVE@127.0.0.1:104" } }\n  pacs: {')}`,
+  })
+  await mkdir(site.dataDir)
+  const file = path.join(site.dataDir, LEDGER_FILE)
+  let id = ''
+  {
+    await using ledger = await openSqliteLedger({ file, node: NODE, clock: systemClock })
+    await fillPast(ledger, { instances: 1, perStudy: 1, endsAt: ledger.now() })
+    const [past] = await ledger.unplanned(1)
+    if (past === undefined) throw new Error('nothing in the past')
+    const reception = { ...past.reception, door: 'STOW', callingAe: 'KURIR', calledAe: 'ARCHIVE' } as const
+    const relayed = { ...admission({}), header: past.header, reception: { ...reception, associationId: 'r-1' } }
+    await ledger.admit([relayed])
+    id = relayed.id
+  }
+  expect((await kurir.run('explain', '--instance', id)).printed).toEqual([
+    'by the rules of the folder',
+    'yes  request:r-1    its request named the destination',
+    '       -> archive   as received',
+  ])
+})
+
 test('a running Kurir is asked, and answers by the rules in force', async () => {
   await using app = await startApp(site)
   await storeAll(

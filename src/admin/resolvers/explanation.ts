@@ -1,11 +1,13 @@
 import type { InstanceId } from '../../ledger/ids.ts'
 import type { KeptAnswer } from '../../ledger/questions.ts'
+import { explainReceived } from '../../plan/instruction.ts'
 import type { Kept } from '../../plan/waits.ts'
+import { explain } from '../../rules/decide.ts'
 import type { Arguments } from '../../rules/decision.ts'
 import { factsOf as givenFacts } from '../../rules/given.ts'
 import type { StudyMember } from '../../rules/study-decision.ts'
 import type { AdminContext } from '../context.ts'
-import { type Explanation, explainInstance, explainStudy, type OnRecord, unreadable } from '../explanation.ts'
+import { type Explanation, explainStudy, explanationOf, type OnRecord, unreadable } from '../explanation.ts'
 import { factsOnRecord } from '../facts-on-record.ts'
 import type {
   ExplainedForwardResolvers,
@@ -58,9 +60,10 @@ async function explainStored(id: string, context: AdminContext) {
   const ruleset = context.rulesets.compiled()
   const facts = await factsOnRecord(views, row, ruleset)
   if (facts === undefined) return explained(unreadable(ruleset, row.heldReason ?? 'unreadable'))
-  return explained(
-    await withAnswers(context, key, (on) => explainInstance(ruleset, { ...facts, answers: on.answers }, on)),
-  )
+  const instance = { ...row, amendments: facts.amendments ?? [] }
+  const explainWith = (on: OnRecord & { readonly answers: Kept }): Explanation =>
+    explanationOf(explainReceived(instance, ruleset, { ...facts, answers: on.answers }), on)
+  return explained(await withAnswers(context, key, explainWith))
 }
 
 async function explainStoredStudy(studyInstanceUid: string, context: AdminContext) {
@@ -103,7 +106,7 @@ async function withAnswers(
 
 function explainGiven(given: readonly FactInput[], context: AdminContext) {
   const facts = readFacts(given, ['input', 'facts'])
-  return '__typename' in facts ? facts : explained(explainInstance(context.rulesets.compiled(), facts))
+  return '__typename' in facts ? facts : explained(explanationOf(explain(context.rulesets.compiled(), facts)))
 }
 
 function explainGivenStudy({ settledBy, members: given }: StudyFactsInput, context: AdminContext) {
