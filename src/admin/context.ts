@@ -31,6 +31,7 @@ export interface AdminContext extends AdminSources {
   readonly queueDepth: (destination: string) => Promise<QueueDepth>
 }
 
+/** The context of one request; what several resolvers look up is looked up once. */
 export function contextFor(sources: AdminSources, caller: TokenGrant, phi: PhiReads): AdminContext {
   let conditions: Promise<ReadonlyMap<string, DestinationCondition>> | undefined
   const depths = new Map<string, Promise<QueueDepth>>()

@@ -7,6 +7,7 @@ export type NewId = () => string
 /** Of one id; they are asked for many at a time. */
 const RANDOM_BYTES = 8
 
+/** Ids of that clock's time. When it is set back, they go on from the last. */
 export function idsFrom(clock: Pick<Clock, 'now'>): NewId {
   let last = 0
   let counter = 0

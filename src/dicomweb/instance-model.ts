@@ -21,6 +21,7 @@ export interface ModelIdentity {
   readonly transferSyntaxUid: TransferSyntaxUid | undefined
 }
 
+/** Undefined where the model says nothing, or no UID. */
 export function identityOf(model: ModelItem): ModelIdentity {
   const read = (...tags: readonly number[]): string => {
     for (const tag of tags) {

@@ -186,6 +186,7 @@ export const callerSchema = callerShape
     message: 'report_to is for a caller with an ae.',
   })
 
+/** @param line where it is declared, from 1 */
 export function callerOf(options: z.output<typeof callerSchema>, name: string, file: string, line: number): Caller {
   const from = options.from === undefined ? [] : Array.isArray(options.from) ? options.from : [options.from]
   return {

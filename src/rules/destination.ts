@@ -187,6 +187,7 @@ export function lackOf(kind: Kind, commit: 'required' | undefined): string | und
   return commit === undefined ? undefined : 'this version cannot ask for storage commitment yet'
 }
 
+/** The options with what is usual where nothing is said. */
 export function reachDimse(options: z.output<typeof dimseSchema>): Reach {
   const tls = options.tls
   const dimse: DimseOptions = {

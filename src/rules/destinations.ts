@@ -82,6 +82,7 @@ export function heldTowards(destinations: ReadonlyMap<string, CompiledDestinatio
   return lacks === undefined ? null : `not-configured: ${lacks}`
 }
 
+/** Reports a key that cannot name something that rules and the ledger speak of. @param what for the sentence: `destination` */
 export function checkName(name: string, place: Place, what: string): void {
   if (!NAME.test(name))
     place.reportKey(`${name} cannot name a ${what}: small letters, digits and underscores, at most 63, a letter first.`)

@@ -69,6 +69,7 @@ export const satusehatSchema = z.strictObject({
 const TIMEOUT = ms(60_000)
 const AT_ONCE = 2
 
+/** The options with what is usual where nothing is said. */
 export function reachSatusehat(options: z.output<typeof satusehatSchema>): SatusehatOptions {
   const { base_url, organization, client_id_file, client_secret_file, timezone, ...given } = options
   const oauth2 = {

@@ -153,6 +153,7 @@ type HttpOptions = z.output<typeof httpSchema>
 
 export const CREDENTIALS = ['bearer_file', 'basic', 'api_key', 'oauth2'] as const
 
+/** The options with what is usual where nothing is said. */
 export function reachHttp(options: HttpOptions): HttpReach {
   const { tls } = options
   return {

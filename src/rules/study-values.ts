@@ -13,6 +13,7 @@ export interface StudyNames {
   readonly spoken: readonly Name[]
 }
 
+/** Each name once, of rules at any depth. */
 export function studyNamesOf(rules: readonly Rule[]): StudyNames {
   const matched = new Map<string, Name>()
   const spoken = new Map<string, Name>()

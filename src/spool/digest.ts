@@ -8,6 +8,7 @@ export interface Digest {
   end(): string
 }
 
+/** FIPS 180-4, of everything from now on. */
 export function sha256(): Digest {
   const hash = createHash('sha256')
   return { update: (bytes) => void hash.update(bytes), end: () => hash.digest('hex') }

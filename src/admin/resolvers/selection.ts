@@ -15,6 +15,7 @@ function given(values: object): object {
 
 type Maybe<T> = T | null | undefined
 
+// What a filter of GraphQL means to the ledger. All that is given must hold.
 export const studySelection = (filter: Maybe<StudyFilter>): StudySelection => given({ ...filter })
 
 export const instanceSelection = (filter: Maybe<InstanceFilter>): InstanceSelection => given({ ...filter })
@@ -29,6 +30,7 @@ export function errandSelection(filter: Maybe<ErrandFilter>): ErrandSelection {
   return given({ ...rest, states: state })
 }
 
+/** Throws BAD_USER_INPUT for a subject that is no id of ours. */
 export function auditSelection(filter: Maybe<AuditFilter>): AuditSelection {
   const { subjectId, ...rest } = filter ?? {}
   if (typeof subjectId !== 'string') return given({ ...rest })

@@ -102,6 +102,7 @@ export function readInstances(
   }
 }
 
+/** A row as the port has it. */
 export function toStudy(row: StudyColumns): StudyRow {
   const { studyInstanceUid, accessionNumber, patientId, patientName, state, firstReceivedAt } = row
   const modalities = row.modalities === '' ? [] : row.modalities.split(',')
@@ -115,6 +116,7 @@ export function conditions(wanted: readonly (readonly [condition: string, value:
   return { where: given.map(([condition]) => condition), params: given.map(([, value]) => value) }
 }
 
+/** Where the studies of a selection are found, and in what order. */
 export function studySource(selection: StudySelection): Source {
   const { accessionNumber, studyInstanceUid, state, receivedAfter, receivedBefore } = selection
   const filter = conditions([
