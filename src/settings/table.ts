@@ -190,7 +190,7 @@ export const SETTINGS = {
     'Asia/Jakarta',
     'time zone',
     timeZone,
-    'For times that come without a zone of their own.',
+    'For times that come without a zone of their own; this version meets none.',
   ),
   logLevel: entry('KURIR_LOG_LEVEL', 'info', LOG_LEVELS.join(', '), logLevel, 'What is logged, and what is worse.'),
 } as const
