@@ -6,8 +6,8 @@ import type { HealthSource } from './sources.ts'
  * the doors are open, else 503, with the problems either way.
  */
 export function addProbes(server: HttpServer, health: HealthSource): void {
-  server.get('/livez', () => ({ live: true }))
-  server.get('/readyz', async (_request, reply) => {
+  server.get('/livez', { exposeHeadRoute: true }, () => ({ live: true }))
+  server.get('/readyz', { exposeHeadRoute: true }, async (_request, reply) => {
     const { ready, problems } = await health.report()
     return reply.code(ready ? 200 : 503).send({ ready, problems })
   })

@@ -76,6 +76,9 @@ test('ready means that the doors are open; problems are listed either way', asyn
   ])
   const live = await fetch(`${admin.url}/livez`)
   expect([live.status, await live.json()]).toEqual([200, { live: true }])
+  // Who shares out load asks by HEAD.
+  const heads = ['/livez', '/readyz'].map((probe) => fetch(`${admin.url}${probe}`, { method: 'HEAD' }))
+  expect((await Promise.all(heads)).map(({ status }) => status)).toEqual([200, 503])
 })
 
 test('a browser that opens /graphql gets the playground, and a sentence while there is none', async () => {
