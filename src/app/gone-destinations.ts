@@ -21,6 +21,11 @@ const LOOK_AGAIN = ms(60_000)
  */
 export class GoneDestinations implements AsyncDisposable {
   readonly #deps: GoneDestinationsDeps
+  /**
+   * The declared ones of which nothing is held as gone any more; nothing is until the rules change. What they hold for other
+   * reasons may be a year's, and is not looked through each minute.
+   */
+  readonly #clear = new Set<string>()
   #sweeping: Promise<void> = Promise.resolve()
   #timer: Timer | undefined
   #stopped = false
@@ -29,16 +34,26 @@ export class GoneDestinations implements AsyncDisposable {
     this.#deps = deps
   }
 
-  /** Looks at every destination that was ever owed something, and again from time to time. A failure is logged. */
+  /**
+   * For a start and for other rules: looks at every destination that was ever owed something, and again from time to time. A
+   * failure is logged.
+   */
   sweep(): Promise<void> {
-    this.#sweeping = this.#sweeping.then(() => this.#sweep())
-    return this.#sweeping
+    return this.#inTurn(() => {
+      this.#clear.clear()
+      return this.#sweep()
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true
     this.#timer?.cancel()
     await this.#sweeping
+  }
+
+  #inTurn(sweep: () => Promise<void>): Promise<void> {
+    this.#sweeping = this.#sweeping.then(sweep)
+    return this.#sweeping
   }
 
   async #sweep(): Promise<void> {
@@ -50,11 +65,12 @@ export class GoneDestinations implements AsyncDisposable {
     } catch {
       this.#deps.log.error('gone-destinations-not-held', { code: 'internal' })
     }
-    if (!this.#stopped) this.#timer = this.#deps.clock.after(LOOK_AGAIN, () => void this.sweep())
+    if (!this.#stopped) this.#timer = this.#deps.clock.after(LOOK_AGAIN, () => void this.#inTurn(() => this.#sweep()))
   }
 
   async #settle(name: string, isDeclared: boolean): Promise<void> {
     const { ledger, log } = this.#deps
+    if (isDeclared && this.#clear.has(name)) return
     // A look costs no commit; there is hardly ever anything to do.
     const { ready, waiting, held } = await ledger.views.queueDepth(name)
     if ((isDeclared ? held : ready + waiting) === 0) return
@@ -63,6 +79,7 @@ export class GoneDestinations implements AsyncDisposable {
       : () => ledger.deliveriesHoldGone(name, BATCH)
     let count = 0
     for (let done = BATCH; done === BATCH && !this.#stopped; count += done) done = await change()
+    if (isDeclared && !this.#stopped) this.#clear.add(name)
     if (count > 0) log.info(isDeclared ? 'deliveries-released' : 'deliveries-held', { destination: name, count })
   }
 }
