@@ -1,3 +1,4 @@
+import { judgeStoreStatus } from '../deliver/status-table.ts'
 import type { SopClassUid } from '../dicom/uid.ts'
 import type { ProposedContext, RequestedAssociation, StoreOutcome } from '../dimse/association.ts'
 import type { DimseOptions } from '../rules/destination.ts'
@@ -81,12 +82,17 @@ async function sendFile(association: RequestedAssociation, file: DicomFile): Pro
   return problemOf(await association.store({ context: accepted, sopInstanceUid, dataSet: file.dataSet() }))
 }
 
+/** Nothing was tried before, and nothing is again. */
+const ONE_TRY = { maybeTaken: false, attempts: 0, othersTaken: false }
+
 function problemOf(outcome: StoreOutcome): string | undefined {
   switch (outcome.kind) {
     case 'answered': {
-      // B000, B006 and B007 are warnings: it was stored (PS3.4 B.2.3).
-      const stored = outcome.status === 0 || [0xb000, 0xb006, 0xb007].includes(outcome.status)
-      return stored ? undefined : `refused with ${outcome.status.toString(16).padStart(4, '0').toUpperCase()}H`
+      // As of a delivery: what was stored with a warning was sent.
+      const { state } = judgeStoreStatus(outcome.status, ONE_TRY)
+      return state === 'DELIVERED'
+        ? undefined
+        : `refused with ${outcome.status.toString(16).padStart(4, '0').toUpperCase()}H`
     }
     case 'lost':
       return outcome.reason

@@ -111,14 +111,14 @@ test('each file that was refused is named with its status, and the exit code tel
 })
 
 test('what was stored with a warning was sent', async () => {
-  const left = [0xb000, 0xb006, 0xb007, 0xa700]
+  const left = [0xb000, 0xb006, 0xb007, 0xb101, 0xa700]
   const archive = stack.use(await recordingServer({ end: async () => ({ status: left.shift() ?? 0 }) }))
   await destinations({ archive: `KURIR@127.0.0.1:${archive.port}` })
-  const four = await files(ct(1).file, ct(2).file, ct(3).file, ct(4).file)
-  expect(await commandLine(ours.environment).run('send', 'archive', ...four)).toMatchObject({
+  const five = await files(...[1, 2, 3, 4, 5].map((number) => ct(number).file))
+  expect(await commandLine(ours.environment).run('send', 'archive', ...five)).toMatchObject({
     code: 1,
-    printed: ['3 of 4 files sent to archive'],
-    complaints: [`${four[3]}: refused with A700H`],
+    printed: ['4 of 5 files sent to archive'],
+    complaints: [`${five[4]}: refused with A700H`],
   })
 })
 
