@@ -149,13 +149,13 @@ async function standing(deps: RelayDeps, instance: InstanceId, destination: stri
   return of === undefined ? undefined : newest(deps, of, destination)
 }
 
-/** With what the archive answered, where it answered with a status (PS3.4 B.2.3, which PS3.18 I.2 takes over). */
+/** With what the archive answered last, where it answered with a status (PS3.4 B.2.3, which PS3.18 I.2 takes over). */
 async function refusalOf(
   deps: RelayDeps,
   { announced }: Extract<StowOutcome, { kind: 'stored' }>,
   delivery: DeliveryRow,
 ): Promise<StowOutcome> {
-  const attempt = (await deps.views.attempts(delivery.id, { last: 1 })).rows[0]?.row
+  const attempt = (await deps.views.attempts(delivery.id, { first: 1 })).rows[0]?.row
   const status = /^0x[0-9A-F]{4}$/i.test(attempt?.status ?? '') ? Number(attempt?.status) : undefined
   const code: FailureCode = 'refused'
   return { kind: 'failed', announced, reason: status ?? REASON.processingFailure, code }

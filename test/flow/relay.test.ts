@@ -12,14 +12,15 @@ let folders: SiteFolders
 let archive: RecordingServer
 let kurir: RunningApp
 let token: string
-/** What the archive answers to an instance of that SOP Instance UID. */
-const answers = new Map<string, number>()
+/** What the archive answers to an instance of that SOP Instance UID; in turn, and the last one from then on. */
+const answers = new Map<string, number | number[]>()
 
 const rules = (port: number, deadPort: number): string => `version: 1
 destinations:
   borrowed: { dimse: { ae: "ARCHIVE@127.0.0.1:${port}", calling_ae: "{calling_ae}" } }
   fixed: { dimse: { ae: "FIXED@127.0.0.1:${port}", calling_ae: GATE } }
   ours: { dimse: { ae: "OURS@127.0.0.1:${port}" } }
+  patient: { dimse: { ae: "PATIENT@127.0.0.1:${port}" }, retry: { first: 10ms, longest: 20ms } }
   dead: { dimse: { ae: "DEAD@127.0.0.1:${deadPort}", calling_ae: "{calling_ae}" } }
 rules:
   - name: everything else
@@ -32,7 +33,8 @@ beforeEach(async () => {
   archive = stack.use(
     await recordingServer({
       open: async (request) => {
-        const status = answers.get(request.affectedSopInstanceUid)
+        const said = answers.get(request.affectedSopInstanceUid)
+        const status = Array.isArray(said) && said.length > 1 ? said.shift() : [said].flat()[0]
         return status === undefined ? undefined : { status }
       },
     }),
@@ -118,6 +120,11 @@ test('what the archive refuses is named with its status; refused altogether it i
   })
   answers.set(uid(3), 0xa900)
   expect(await relay('/RELAYER/ARCHIVE/studies', 3)).toMatchObject({ status: 409, failed: [[uid(3), 0xa900]] })
+})
+
+test('of several tries the last one’s answer is told', async () => {
+  answers.set(uid(1), [0x0110, 0xa900])
+  expect(await relay('/KURIR/PATIENT/studies', 1)).toMatchObject({ status: 409, failed: [[uid(1), 0xa900]] })
 })
 
 test('an archive that cannot be reached is no error: 202, and what is stored is still to be delivered', async () => {
