@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import type { Clock, Milliseconds } from '../base/clock.ts'
 import { type FailureCode, hasErrno, tlsRefusal } from '../base/failure.ts'
@@ -21,7 +21,7 @@ export function connectTo(to: ConnectTo): Promise<Connected> {
   const { promise, resolve } = Promise.withResolvers<Connected>()
   if (to.signal?.aborted) return Promise.resolve(unreachable('aborted', 'aborted before connecting'))
   const address = { host: to.host, port: to.port, allowHalfOpen: true, noDelay: true }
-  const socket = to.tls === undefined ? connectTcp(address) : tlsSocket({ ...to.tls, ...address })
+  const socket = to.tls === undefined ? connectTcp(address) : tlsSocket({ ...namedAs(to.host), ...to.tls, ...address })
   if (socket === undefined) return Promise.resolve(unreachable('not-configured', 'certificate or key cannot be used'))
   const settle = (connected: Connected): void => {
     timer.cancel()
@@ -50,6 +50,9 @@ function tlsSocket(options: ConnectionOptions): Socket | undefined {
     return undefined
   }
 }
+
+/** A name goes along, an address does not (RFC 6066 3): several peers may stand behind one address. */
+const namedAs = (host: string): ConnectionOptions => (isIP(host) === 0 ? { servername: host } : {})
 
 function failureOf(error: unknown): Connected {
   if (hasErrno(error, 'ECONNREFUSED')) return unreachable('connection-refused', 'connection refused')

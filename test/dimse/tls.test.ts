@@ -58,6 +58,21 @@ testWithPeers(['openssl'], 'who wants a certificate that we do not have is heard
   }),
 )
 
+testWithPeers(['openssl'], 'a peer hears by which name it was called, where it has one', () =>
+  withCertificate(async (files) => {
+    const [key, cert] = [readFileSync(files.key), readFileSync(files.cert)]
+    const names: string[] = []
+    const SNICallback = (name: string, done: (error: null) => void): void => {
+      names.push(name)
+      done(null)
+    }
+    await using running = await recordingServer({ tls: { key, cert, SNICallback } })
+    for (const host of ['localhost', '127.0.0.1'])
+      await (await established(running.port, { host, tls: { ca: cert } })).release()
+    expect(names).toEqual(['localhost'])
+  }),
+)
+
 testWithPeers(['openssl', 'echoscu'], 'echoscu speaks TLS with us', () =>
   withCertificate(async (files) => {
     await using running = await recordingServer({
