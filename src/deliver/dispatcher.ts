@@ -55,6 +55,8 @@ const CLAIM_AHEAD = 64
 const LOW = 24
 /** How many are claimed for a probe. */
 const PROBE = 4
+/** How often what is urgent is looked for while enough is claimed. */
+const URGENT = ms(1_000)
 /** So many associations lost one after the other are the destination's failure. */
 const LOST_IN_A_ROW = 3
 const GRACE = ms(3_000)
@@ -140,7 +142,7 @@ export class Dispatcher implements Service {
     while (!this.#signal.aborted) {
       if (this.#circuit.isOpen) await this.#rest()
       else if (this.#isDry) await this.#untilWork()
-      else if (this.#isFull()) await this.#events.next('low', this.#signal)
+      else if (this.#isFull()) await this.#untilLow()
       else await this.#claim()
     }
   }
@@ -150,13 +152,26 @@ export class Dispatcher implements Service {
     return this.#hopper.size > LOW
   }
 
-  async #claim(): Promise<void> {
+  /** Waits until more is to be claimed. What is urgent does not wait for that: it goes before what is claimed. */
+  async #untilLow(): Promise<void> {
+    const over = new AbortController()
+    const either = AbortSignal.any([this.#signal, over.signal])
+    const isTime = this.#deps.clock.sleep(URGENT, either).then(
+      () => true,
+      () => false,
+    )
+    const looks = await Promise.race([isTime, this.#events.next('low', either).then(() => false)])
+    over.abort()
+    if (looks && !this.#circuit.isHalfOpen && this.#mayTake()) await this.#claim('urgent')
+  }
+
+  async #claim(only?: 'urgent'): Promise<void> {
     const { queue, destination, clock, log } = this.#deps
     try {
       const limit = this.#circuit.isHalfOpen ? PROBE : CLAIM_AHEAD
-      const claimed = await queue.claim(destination, limit)
+      const claimed = await queue.claim(destination, limit, only)
       // What becomes due after this look wakes us.
-      this.#isDry = claimed.length < limit
+      if (only === undefined) this.#isDry = claimed.length < limit
       if (claimed.length === 0) return
       this.#hopper.add(claimed)
       if (!this.#mayTake()) return this.#giveBack(this.#hopper.takeAll(() => true))

@@ -25,17 +25,18 @@ export class Hopper {
     return this.#waiting
   }
 
+  /** Urgent ones stand before the others, suspects behind all. */
   add(deliveries: readonly ClaimedDelivery[]): void {
-    const firstSuspect = this.#waiting.findIndex(({ id }) => this.#suspects.has(id))
-    const clean = deliveries.filter(({ id }) => !this.#suspects.has(id))
-    const suspects = deliveries.filter(({ id }) => this.#suspects.has(id))
-    this.#waiting.splice(firstSuspect < 0 ? this.#waiting.length : firstSuspect, 0, ...clean)
-    this.#waiting.push(...suspects)
+    for (const delivery of deliveries) {
+      const rank = this.#rankOf(delivery)
+      const before = this.#waiting.findLastIndex((other) => this.#rankOf(other) <= rank)
+      this.#waiting.splice(before + 1, 0, delivery)
+    }
   }
 
   /**
    * The first that suits, or else the first at all; those suspected only when nobody else waits. The first is passed over so
-   * often and no more: who needs another line does not wait for all that suit this one.
+   * often and no more, and an urgent one by urgent ones only: who needs another line does not wait for all that suit this one.
    */
   take(suits?: (delivery: ClaimedDelivery) => boolean): ClaimedDelivery | undefined {
     return this.#takeAt(suits === undefined ? 0 : Math.max(0, this.#find(suits)))
@@ -79,9 +80,17 @@ export class Hopper {
     return then !== undefined && this.#taken > then
   }
 
+  #rankOf({ id, urgent }: ClaimedDelivery): number {
+    if (this.#suspects.has(id)) return 2
+    return urgent ? 0 : 1
+  }
+
   #find(suits: (delivery: ClaimedDelivery) => boolean): number {
     const at = this.#waiting.findIndex(suits)
-    return at > 0 && this.#before >= MOST_BEFORE ? -1 : at
+    const [first, found] = [this.#waiting[0], this.#waiting[at]]
+    if (first === undefined || found === undefined || at === 0) return at
+    const isEnough = this.#before >= MOST_BEFORE || this.#rankOf(first) < this.#rankOf(found)
+    return isEnough ? -1 : at
   }
 
   #takeAt(at: number): ClaimedDelivery | undefined {

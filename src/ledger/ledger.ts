@@ -185,8 +185,14 @@ export interface Ledger extends AsyncDisposable, AmendmentVerbs, HoldVerbs, Ques
   plan(entries: readonly PlanEntry[]): Promise<readonly PlanOutcome[]>
 
   // ── delivering
-  /** Urgent ones first, then by due time. Not while the destination is paused. */
-  claim(destination: string, limit: number, claimant: string, lease: Milliseconds): Promise<readonly ClaimedDelivery[]>
+  /** Urgent ones first, then by due time; `only`: no others. Not while the destination is paused. */
+  claim(
+    destination: string,
+    limit: number,
+    claimant: string,
+    lease: Milliseconds,
+    only?: 'urgent',
+  ): Promise<readonly ClaimedDelivery[]>
   /** Extends leases; tokens that are no longer ours are left out of the answer. */
   renew(tokens: readonly ClaimToken[], lease: Milliseconds): Promise<readonly ClaimToken[]>
   settle(settlements: readonly Settlement[]): Promise<readonly SettleOutcome[]>

@@ -13,8 +13,8 @@ import { Waiting } from './waiting.ts'
 export interface Queue {
   /** Puts what decisions owe on the shelf, all of them in one transaction. */
   enqueue(entries: readonly PlanEntry[]): Promise<readonly PlanOutcome[]>
-  /** Takes up to `limit` due deliveries of the destination, urgent ones first; none while it is paused. */
-  claim(destination: string, limit: number): Promise<readonly ClaimedDelivery[]>
+  /** Takes up to `limit` due deliveries of the destination, urgent ones first or alone; none while it is paused. */
+  claim(destination: string, limit: number, only?: 'urgent'): Promise<readonly ClaimedDelivery[]>
   /** Whether the claim is still ours, as far as we know. */
   isOurs(delivery: Pick<ClaimedDelivery, 'token'>): boolean
   /** Returns deliveries uncounted: the destination failed, or we are stopping. */
@@ -89,8 +89,8 @@ export class LedgerQueue implements Queue, Service {
     return this.#deps.ledger.plan(entries)
   }
 
-  async claim(destination: string, limit: number): Promise<readonly ClaimedDelivery[]> {
-    const claimed = await this.#deps.ledger.claim(destination, limit, this.#deps.claimant, this.#lease)
+  async claim(destination: string, limit: number, only?: 'urgent'): Promise<readonly ClaimedDelivery[]> {
+    const claimed = await this.#deps.ledger.claim(destination, limit, this.#deps.claimant, this.#lease, only)
     if (claimed.length > 0) this.#claims.add(claimed.map((delivery) => delivery.token))
     return claimed
   }

@@ -361,6 +361,13 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
       expect(claims.map(({ id }) => id)).toEqual([urgent.delivery, slow.delivery])
     })
 
+    test('urgent ones alone, where nothing else is asked for', async () => {
+      await planned({}, forward('pacs'))
+      const urgent = await planned({}, forward('pacs', { urgent: true, outgoingUid: '2.25.8' }))
+      const claims = await ledger.claim('pacs', 10, 'me', LEASE, 'urgent')
+      expect(claims.map(({ id }) => id)).toEqual([urgent.delivery])
+    })
+
     test('a try that failed in passing waits until it is due', async () => {
       const { delivery } = await planned()
       const nextAttemptAt = instant(ledger.now() + 30_000)

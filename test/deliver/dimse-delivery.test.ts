@@ -309,6 +309,41 @@ describe('delivering by C-STORE', () => {
     expect(new Set(server.received.map(({ request }) => request.association.id)).size).toBeLessThan(6)
   })
 
+  test('what is urgent does not wait for what was claimed before it came', async () => {
+    const answer = Promise.withResolvers<StoreReply>()
+    const waiting = Promise.withResolvers<void>()
+    const server = use(
+      await recordingServer({
+        end: () => {
+          waiting.resolve()
+          return answer.promise
+        },
+      }),
+    )
+    const harness = await delivering({
+      destinations: [archiveAt(server.port)],
+      timeouts: { dimse: ms(60_000) },
+    })
+    const urgentClaimed = Promise.withResolvers<void>()
+    const claim = harness.ledger.claim.bind(harness.ledger)
+    jest.spyOn(harness.ledger, 'claim').mockImplementation(async (...asked) => {
+      const claimed = await claim(...asked)
+      if (claimed.some(({ urgent }) => urgent)) urgentClaimed.resolve()
+      return claimed
+    })
+    for (let n = 1; n <= 100; n += 1) await harness.owe(small(n).file)
+    await harness.start()
+    await waiting.promise
+    const stat = small(101)
+    await harness.owe(stat.file, ['archive'], { urgent: true })
+    await urgentClaimed.promise
+    answer.resolve({ status: 0 })
+    await harness.until(101)
+    const order = server.received.map(({ request }) => String(request.affectedSopInstanceUid))
+    // One was on its way, and the first bytes of one more were read.
+    expect(order.indexOf(stat.sopInstanceUid)).toBe(2)
+  })
+
   test('an edited instance differs in the edited element alone, and leaves under its digest', async () => {
     const server = await answering(0x0110)
     const harness = await delivering({ destinations: [archiveAt(server.port)] })

@@ -208,7 +208,7 @@ export async function openDelivery(options: HarnessOptions) {
 function watched(ledger: Ledger, tell: (applied: readonly Settlement[]) => void): QueueLedger {
   return {
     plan: (entries) => ledger.plan(entries),
-    claim: (destination, limit, claimant, lease) => ledger.claim(destination, limit, claimant, lease),
+    claim: (destination, limit, claimant, lease, only) => ledger.claim(destination, limit, claimant, lease, only),
     renew: (tokens, lease) => ledger.renew(tokens, lease),
     giveBack: (deliveries) => ledger.giveBack(deliveries),
     rescue: (claimant) => ledger.rescue(claimant),

@@ -43,9 +43,10 @@ export class MemoryQueue implements Queue {
     throw new Error('nothing is planned here')
   }
 
-  async claim(_destination: string, limit: number): Promise<readonly ClaimedDelivery[]> {
-    const due = this.#owed.filter(({ claimed, dueAt }) => !claimed && dueAt <= this.#clock.monotonic()).slice(0, limit)
-    return due.map((owed) => {
+  async claim(_destination: string, limit: number, only?: 'urgent'): Promise<readonly ClaimedDelivery[]> {
+    const due = this.#owed.filter(({ claimed, dueAt }) => !claimed && dueAt <= this.#clock.monotonic())
+    const meant = due.filter(({ delivery }) => only === undefined || delivery.urgent).slice(0, limit)
+    return meant.map((owed) => {
       this.#tokens += 1
       owed.claimed = true
       owed.delivery = { ...owed.delivery, token: `t${this.#tokens}` as ClaimToken }

@@ -56,11 +56,11 @@ export function claimVerbs(context: WriteContext): Pick<WriterVerbs, 'claim' | '
   }
 
   return {
-    claim(destination, limit, claimant, lease) {
+    claim(destination, limit, claimant, lease, only) {
       if (isPaused(destination) || limit < 1) return []
       const at = context.at()
       const rows = due.all(destination, 1, at, limit)
-      if (rows.length < limit) rows.push(...due.all(destination, 0, at, limit - rows.length))
+      if (only === undefined && rows.length < limit) rows.push(...due.all(destination, 0, at, limit - rows.length))
       return rows.map((row) => {
         const token = context.newId<ClaimToken>()
         claim.run(token, claimant, at + lease, row.seq)

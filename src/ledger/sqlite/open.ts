@@ -185,7 +185,7 @@ function proxy({ writer, reader, checkpointer, wakes, now, signals, counts }: Pr
     markVerified: (upTo) => write('markVerified', upTo),
     unplanned: (limit, after) => read('unplanned', limit, after),
     plan: (entries) => write('plan', entries),
-    claim: (destination, limit, claimant, lease) => write('claim', destination, limit, claimant, lease),
+    claim: (destination, limit, claimant, lease, only) => write('claim', destination, limit, claimant, lease, only),
     renew: (tokens, lease) => write('renew', tokens, lease),
     settle: (settlements) => write('settle', settlements),
     giveBack: (deliveries) => write('giveBack', deliveries),
