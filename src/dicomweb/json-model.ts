@@ -99,9 +99,17 @@ function base64Of(inline: unknown): Buffer {
 function textOf(value: unknown, vr: Vr): string {
   if (value === null) return ''
   if (typeof value === 'string') return value
-  if (typeof value === 'number') return vr === 'DS' ? decimalString(value) : numberText(value)
+  if (typeof value === 'number') return vr === 'DS' ? decimalString(value) : numberText(exactly(value, vr))
   if (vr === 'PN' && isObject(value)) return personName(value)
   throw badModel('a value of an attribute is of the wrong kind')
+}
+
+const FLOATING: ReadonlySet<Vr> = new Set(['FD', 'FL'])
+
+/** JSON has rounded a longer number, and 1.10 is 1.1 to it: as a text it would be another one (PS3.18 F.2.3 writes those in quotes). */
+function exactly(value: number, vr: Vr): number {
+  if (FLOATING.has(vr) || Number.isSafeInteger(value)) return value
+  throw badModel('a number is not kept by JSON as it was written')
 }
 
 const numberText = (value: number): string => (Object.is(value, -0) ? '-0' : String(value))

@@ -270,6 +270,15 @@ test.each<[string, () => unknown]>([
   ['JSON with two contents', () => json({ '00100010': { vr: 'OB', InlineBinary: '', BulkDataURI: 'x' } })],
   ['Base64 that is none', () => json({ '00420011': { vr: 'OB', InlineBinary: '§' } })],
   ['a number that does not fit', () => bytesOf(json({ '00280010': { vr: 'US', Value: [65_536] } }))],
+  // As it came over the wire: 12345678901234567890 is 12345678901234567000 when JSON has been read.
+  ...[
+    '{"vr":"LO","Value":[12345678901234567890]}',
+    '{"vr":"UV","Value":[9007199254740993]}',
+    '{"vr":"SH","Value":[1.10]}',
+  ].map((attribute): [string, () => unknown] => [
+    `a number that JSON has changed: ${attribute}`,
+    () => atOnce(readJsonModel(`{"00100020":${attribute}}`)),
+  ]),
   ['a number that is none', () => bytesOf(json({ '00280010': { vr: 'US', Value: ['x'] } }))],
   ['a million empty items', () => atOnce(readJsonModel(`{"00081140":{"vr":"SQ","Value":[${'{},'.repeat(1e6)}{}]}}`))],
   ['three million values', () => atOnce(readJsonModel(`{"00280010":{"vr":"US","Value":[${'1,'.repeat(3e6)}1]}}`))],
