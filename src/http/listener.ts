@@ -1,4 +1,5 @@
 import { createServer } from 'node:http'
+import { Readable } from 'node:stream'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { type Clock, type Milliseconds, ms } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
@@ -87,6 +88,7 @@ export function createListener(settings: ListenerSettings, deps: ListenerDeps): 
   traceRequests(server, deps, { linger: limits.linger, correlation: settings.correlation ?? 'ours' })
   if (limits.stream > limits.request) limitBodies(server, deps, limits.request)
   answerErrors(server, deps.log)
+  breakOffAloud(server)
   const stopping = new AbortController()
   closeBehindAnswers(server, stopping.signal)
   let drained: Promise<void> | undefined
@@ -115,6 +117,19 @@ function closeBehindAnswers(server: FastifyInstance, stopping: AbortSignal): voi
       if (stopping.aborted) server.server.closeIdleConnections()
     })
     return stopping.aborted ? refuse(reply, 503) : undefined
+  })
+}
+
+/**
+ * An answer that fails while it streams ends in a reset: to a caller of HTTP/1.0, as many proxies are, an orderly end of the
+ * connection is the end of the answer, and half of it would be taken for all.
+ */
+function breakOffAloud(server: FastifyInstance): void {
+  server.addHook('onSend', async (request, reply, payload) => {
+    if (!(payload instanceof Readable)) return
+    payload.once('error', () => {
+      if (reply.raw.headersSent) request.raw.socket.resetAndDestroy()
+    })
   })
 }
 

@@ -4,6 +4,7 @@ import { readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { spooledInstances } from '../../src/api/spool-walk.ts'
@@ -261,6 +262,12 @@ describe('WADO-RS', () => {
     writeFileSync(file, bytes)
     const whole = api.get(`/studies/${study}`).then((response) => response.arrayBuffer())
     await expect(whole).rejects.toThrow()
+    // Where nothing but the end of the connection ends an answer, as many proxies ask, it is no orderly end.
+    for (const path of [`/api/dicom/download/${one}`, `/studies/${study}`]) {
+      const socket = connect(api.port, '127.0.0.1')
+      socket.write(`GET ${path} HTTP/1.0\r\nauthorization: Bearer INTEGRATOR\r\n\r\n`)
+      await expect(buffer(socket)).rejects.toThrow('ECONNRESET')
+    }
   })
 })
 
