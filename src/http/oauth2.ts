@@ -1,3 +1,4 @@
+import { TextDecoder } from 'node:util'
 import { type Clock, type Milliseconds, type Monotonic, ms } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import { Secret } from '../base/secret.ts'
@@ -130,7 +131,8 @@ function errorCode(body: Readonly<Record<string, unknown>>): string {
 
 function parseObject(bytes: Buffer): Readonly<Record<string, unknown>> {
   try {
-    const value: unknown = JSON.parse(bytes.toString('utf8'))
+    // A decoder takes off the byte order mark that some pages stand behind.
+    const value: unknown = JSON.parse(new TextDecoder('utf-8').decode(bytes))
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
   } catch {
     return {}

@@ -171,6 +171,12 @@ describe('a token', () => {
     expect(giver.given).toBe(2)
   })
 
+  test('is read behind a byte order mark, as pages made with some editors begin', async () => {
+    const { giver, peer, url } = await withTokens()
+    giver.answer = (token) => ({ status: 200, body: `\ufeff{"access_token":"${token}","expires_in":3600}` })
+    expect((await get(peer, url)).status).toBe(200)
+  })
+
   test.each([
     ['an error', 401, '{"error":"invalid_client","error_description":"CANARY"}', 'answered 401 (invalid_client)'],
     ['an error of Apigee', 401, '{"ErrorCode":"invalid_client"}', 'answered 401 (invalid_client)'],
