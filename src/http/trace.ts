@@ -75,8 +75,10 @@ export function logUnread(log: Log, status: number, correlation: string, peer: s
   log.info('http-request-answered', { correlation, route: 'none', status: String(status), ...from })
 }
 
-// Node throws away the rest of a body nobody read, without an end to it but the request's own.
+// Node throws away the rest of a body nobody read, without an end to it but the request's own. What a route has begun to read
+// it leaves where it is, and behind it every other request of the connection.
 function closeAfter(request: FastifyRequest, linger: Milliseconds, clock: Clock): void {
+  request.raw.resume()
   const timer = clock.after(linger, () => {
     if (!request.raw.complete) request.raw.socket.destroy()
   })

@@ -313,6 +313,28 @@ describe('an upload', () => {
     ])
   })
 
+  test('that is answered before its end leaves the connection to the next one', async () => {
+    const full = async (): Promise<never> => Promise.reject(new KurirError('disk-full', 'transient', 'full'))
+    const door = await open({ spool: { begin: full, expectRoom: full } })
+    const socket = connect(door.port, '127.0.0.1')
+    stack.defer(() => void socket.destroy())
+    const heads = 'host: x\r\nauthorization: Bearer INGEST\r\ncontent-type: multipart/form-data; boundary=b'
+    const sent = Buffer.concat([
+      Buffer.from('--b\r\nContent-Disposition: form-data; name="file"\r\n\r\n'),
+      Buffer.alloc(8e6),
+    ])
+    for (let time = 0; time < 2; time += 1) {
+      socket.write(`POST /api/dicom/upload HTTP/1.1\r\n${heads}\r\ncontent-length: ${sent.length}\r\n\r\n`)
+      socket.write(sent)
+    }
+    let answers = 0
+    for await (const piece of socket) {
+      answers += String(piece).split('HTTP/1.1 507').length - 1
+      if (answers === 2) break
+    }
+    expect(answers).toBe(2)
+  })
+
   testOnVolume('whose last bytes find no room is told of a full disk, and not that it is damaged', async () => {
     const volume = stack.use(mountTmpfs(64 * 1024))
     const door = await open({ folder: join(volume?.path ?? '', 'uploads') })
