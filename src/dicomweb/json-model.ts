@@ -1,3 +1,4 @@
+import { KurirError } from '../base/failure.ts'
 import { type Tag, tagOf } from '../dicom/attribute-path.ts'
 import { implicitVr } from '../dicom/dictionary.ts'
 import { trimEnd } from '../dicom/padding.ts'
@@ -10,13 +11,23 @@ const TAG = /^[0-9A-Fa-f]{8}$/
 /**
  * Reads the DICOM JSON Model (PS3.18 annex F): one instance, or an array of them.
  *
- * @throws KurirError `invalid-dataset`
+ * @param refuse takes what one instance of an array cannot be read for; the others are read all the same
+ * @throws KurirError `invalid-dataset` for the text as a whole, and for an instance where nobody takes that
  */
-export function* readJsonModel(text: string): Steps<readonly ModelItem[]> {
+export function* readJsonModel(text: string, refuse?: (error: KurirError) => void): Steps<readonly ModelItem[]> {
   const read = parse(text)
   yield
   const budget = new ModelBudget()
-  return yield* itemsOf(Array.isArray(read) ? read : [read], 0, budget)
+  const models: ModelItem[] = []
+  for (const instance of Array.isArray(read) ? read : [read]) {
+    try {
+      models.push(yield* itemOf(instance, 0, budget))
+    } catch (error) {
+      if (refuse === undefined || budget.isSpent || !(error instanceof KurirError)) throw error
+      refuse(error)
+    }
+  }
+  return models
 }
 
 function parse(text: string): unknown {

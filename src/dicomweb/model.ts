@@ -36,6 +36,11 @@ export class ModelBudget {
   #nodes = 0
   #values = 0
 
+  /** Whether there was more than that. */
+  get isSpent(): boolean {
+    return this.#nodes > MOST_NODES || this.#values > MOST_VALUES
+  }
+
   /** An attribute or an item. */
   node(): void {
     this.#nodes += 1

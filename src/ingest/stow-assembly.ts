@@ -55,7 +55,8 @@ export class StowAssembly {
   /** One part of metadata: one instance in XML, one or many in JSON. */
   async metadata(type: 'xml' | 'json', body: AsyncIterable<Buffer>, transferSyntax: string | undefined): Promise<void> {
     const turns = new Turns(this.#deps.clock)
-    const { models, bytes } = type === 'xml' ? await readXml(body, turns) : await readJson(body, turns)
+    const refuse = (error: KurirError): void => this.#deps.outcomes.failed(undefined, error)
+    const { models, bytes } = type === 'xml' ? await readXml(body, turns) : await readJson(body, turns, refuse)
     const held = this.#waiting.reduce((sum, one) => sum + one.bytes, 0)
     for (const model of models) {
       const missing = new Set([...bulkNames(model)].map(nameOf).filter((name) => !this.#bulks.has(name)))
@@ -180,7 +181,11 @@ async function readXml(body: AsyncIterable<Buffer>, turns: Turns): Promise<Model
   return { models: [reader.end()], bytes }
 }
 
-async function readJson(body: AsyncIterable<Buffer>, turns: Turns): Promise<Models> {
+async function readJson(
+  body: AsyncIterable<Buffer>,
+  turns: Turns,
+  refuse: (error: KurirError) => void,
+): Promise<Models> {
   const slices: Buffer[] = []
   let bytes = 0
   for await (const slice of body) {
@@ -188,7 +193,7 @@ async function readJson(body: AsyncIterable<Buffer>, turns: Turns): Promise<Mode
     if (bytes > MODEL_BYTES) throw tooLarge()
     slices.push(Buffer.from(slice))
   }
-  return { models: await turns.run(readJsonModel(Buffer.concat(slices).toString('utf8'))), bytes }
+  return { models: await turns.run(readJsonModel(Buffer.concat(slices).toString('utf8'), refuse)), bytes }
 }
 
 const tooLarge = (): KurirError => badModel('the metadata is too large; large values belong into bulk data')

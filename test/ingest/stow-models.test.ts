@@ -226,6 +226,16 @@ describe('metadata in JSON', () => {
 })
 
 describe('what cannot become an instance', () => {
+  test('costs none of the others that came with it in one part of metadata', async () => {
+    const door = await open()
+    const bad = jsonModel('1.3', { '00280010': { vr: 'XX' } })
+    const body = related([jsonPart([jsonModel('1.2'), bad, 'no instance', jsonModel('1.4')])])
+    const response = await door.post('/studies', body, relatedType('application/dicom+json'))
+    expect(await failureReasons(response)).toEqual({ status: 202, failed: [], nameless: [0xc000, 0xc000] })
+    const rows = await door.shelf.ledger.unplanned(9)
+    expect(rows.map(({ identity }) => identity.sopInstanceUid).toSorted()).toEqual(['1.2', '1.4'])
+  })
+
   const LAUGHS = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><NativeDicomModel>&a;</NativeDicomModel>'
   const big = `<NativeDicomModel>${' '.repeat(9 * 2 ** 20)}</NativeDicomModel>`
 
