@@ -1,5 +1,5 @@
 import type { Answer, Facts } from './facts.ts'
-import { type AnswerName, comparable, type Name, ourValues } from './name.ts'
+import { type AnswerName, comparable, isSaid, type Name, ourValues } from './name.ts'
 import { MOST_STEPS, SHORT_VALUE } from './pattern.ts'
 import type { Predicate } from './predicate.ts'
 
@@ -105,15 +105,16 @@ export function answerValues({ alias, field }: AnswerName, answers: Bound): read
   return text === '' ? [] : [text]
 }
 
-/** The values of one instance under a name, as they are compared. */
+/** The values of one instance under a name, as they are compared; those that say nothing are none. */
 export function matchedValues(name: Name, facts: Facts): readonly string[] {
-  if (name.kind === 'ours') return ourValues(name.name, facts)
+  if (name.kind === 'ours') return ourValues(name.name, facts).filter((value) => value !== '')
   if (name.kind !== 'attribute') return []
   const { header } = facts
   const vr = name.isPrivate ? (header.vr(name.path) ?? name.vr) : name.vr
   // Bytes and sequences have no text to compare; that they are there is all that can be asked.
   if (OPAQUE.has(vr)) return header.has(name.path) ? [SOMETHING] : []
-  return header.values(name.path)?.map((value) => comparable(value, vr)) ?? [SOMETHING]
+  const values = header.values(name.path)?.filter((value) => isSaid(value, vr))
+  return values?.map((value) => comparable(value, vr)) ?? [SOMETHING]
 }
 
 // Equal to no text of a rule: values are compared without NULs around them, and such a text is refused.

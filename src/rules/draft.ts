@@ -1,7 +1,7 @@
 import { type AttributePath, formatTag, type PathStep } from '../dicom/attribute-path.ts'
 import type { Facts, HeaderView, Writing } from './facts.ts'
 import type { Keys } from './keys.ts'
-import { type AnswerName, type AttributeName, comparable, type Name, ourValues } from './name.ts'
+import { type AnswerName, type AttributeName, comparable, isSaid, type Name, ourValues } from './name.ts'
 import { nameOfPath } from './path-text.ts'
 
 /** What a rewrite made of one element so far. */
@@ -124,7 +124,8 @@ export class Draft {
 
   /** Whether a value that is not empty stands there now. */
   isPresent(name: Name): boolean {
-    return this.comparables(name).some((value) => value !== '')
+    const vr = name.kind === 'attribute' ? this.vr(name) : ''
+    return this.values(name).some((value) => isSaid(value, vr))
   }
 
   /** Whether the element stands there now, with or without a value. */

@@ -165,5 +165,9 @@ export function comparable(value: string, vr: string): string {
   return ASCII.test(bare) ? bare : bare.normalize('NFC')
 }
 
+/** Whether a value says anything: a PN may in any of its groups, though rules compare the alphabetic one. */
+export const isSaid = (value: string, vr: string): boolean =>
+  comparable(value, vr) !== '' || (vr === 'PN' && value.split('=').some((group) => comparable(group, vr) !== ''))
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
 const ASCII = /^[\x00-\x7f]*$/

@@ -9,7 +9,7 @@ import { compilePattern, isPattern, stepsOf } from './pattern.ts'
 import type { Place } from './place.ts'
 import type { ValueTest } from './value-test.ts'
 
-/** Judges the values of one name: comparable ones, none when there is no such attribute. */
+/** Judges the values of one name: comparable ones, of a PN without an alphabetic group an empty one; none when nothing is said. */
 export interface Predicate {
   readonly holds: (values: readonly string[]) => boolean
   /** Of its patterns, for a character of the value; 0: it has none. */
@@ -185,7 +185,7 @@ function overValues(tests: readonly ValueTest[]): Predicate {
 
 function presence(wanted: boolean): Predicate {
   const words = wanted ? { yes: 'has a value', no: 'has no value' } : { yes: 'has no value', no: 'has a value' }
-  return { holds: (values) => values.some((value) => value !== '') === wanted, steps: 0, ...words }
+  return { holds: (values) => values.length > 0 === wanted, steps: 0, ...words }
 }
 
 function negate(inner: Predicate | undefined): Predicate | undefined {

@@ -109,5 +109,5 @@ function setOf(sets: Map<string, Set<string>>, name: Name): Set<string> {
 }
 
 function addAll(set: Set<string>, values: readonly string[]): void {
-  for (const value of values) if (value !== '') set.add(value)
+  for (const value of values) set.add(value)
 }

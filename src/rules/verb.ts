@@ -82,7 +82,8 @@ export function apply(verb: Verb, draft: Draft): string | undefined {
 function applyTemplate(verb: TemplateVerb, draft: Draft): string | undefined {
   const makes = verb.verb === 'set' || verb.verb === 'set_if_missing' || verb.verb === 'append'
   const places = draft.places(verb.name, makes)
-  if ('hold' in places) return places.hold
+  // Where there is nothing to write, no place for it need be made.
+  if ('hold' in places) return fill(verb.template, draft, verb.name) === undefined ? undefined : places.hold
   for (const place of places) {
     const hold = applyTemplateAt(verb, place, draft)
     if (hold !== undefined) return hold
@@ -140,7 +141,7 @@ function orphaned(name: AttributeName, draft: Draft): string | undefined {
 
 function copy(from: Name, to: AttributeName, draft: Draft): string | undefined {
   const places = draft.places(to, true)
-  if ('hold' in places) return places.hold
+  if ('hold' in places) return from.kind !== 'answer' && !draft.isPresent(from) ? undefined : places.hold
   for (const place of places) {
     const hold = copyTo(place, from.kind === 'attribute' ? alongside(from, place) : from, draft)
     if (hold !== undefined) return hold
@@ -154,6 +155,8 @@ function copyTo(to: AttributeName, from: Name, draft: Draft): string | undefined
   if (orphan !== undefined) return orphan
   const sameVr = from.kind === 'attribute' && draft.vr(from) === draft.vr(to)
   const values = sameVr ? draft.values(from) : draft.comparables(from)
+  // Of a name in ideographs alone there is nothing that another VR could take.
+  if (values.every((value) => value === '')) return undefined
   if (isOneValue(draft.vr(to)) && values.length > 1) {
     draft.set(to, [values.join('\\')], 'copy')
     return undefined

@@ -127,6 +127,18 @@ describe('a rewrite', () => {
         [null, 'y', null],
       ],
     ],
+    // A name that is written in ideographs alone is one: it is emptied, copied whole, and not taken for missing.
+    ['{ empty: [PatientName] }', { PatientName: '=山田^太郎' }, [['PatientName', '=山田^太郎', '']]],
+    ['{ set_if_missing: { PatientName: X } }', { PatientName: '=山田^太郎' }, []],
+    [
+      '{ copy: { from: PatientName, to: OtherPatientNames } }',
+      { PatientName: '=山田^太郎' },
+      [['OtherPatientNames', null, '=山田^太郎']],
+    ],
+    ['{ copy: { from: PatientName, to: PatientID } }', { PatientName: '=山田^太郎' }, []],
+    // What has nothing to write leaves no gap.
+    ['{ set: { "RequestAttributesSequence[1].RequestedProcedureID": "{PatientID}" } }', {}, []],
+    ['{ copy: { from: PatientID, to: "RequestAttributesSequence[1].RequestedProcedureID" } }', {}, []],
     ['{ empty: [PatientID, PatientName] }', { PatientID: '1' }, [['PatientID', '1', '']]],
     ['{ copy: { from: PatientID, to: OtherPatientIDs } }', { PatientID: '1' }, [['OtherPatientIDs', null, '1']]],
     ['{ copy: { from: PatientID, to: OtherPatientIDs } }', {}, []],

@@ -61,6 +61,15 @@ const CASES: readonly (readonly [match: string, given: Given, holds: boolean])[]
   ['{ all: [ { Modality: CT }, { PatientID: x } ] }', { Modality: 'CT' }, false],
   ['{ not: { any: [ { Modality: CT }, { PatientID: x } ] } }', { Modality: 'MR' }, true],
   ['{ PatientName: SARI^DEWI }', { PatientName: 'SARI^DEWI=ideographic' }, true],
+  // A name that is written in ideographs alone is one.
+  ['{ PatientName: { present: true } }', { PatientName: '=山田^太郎' }, true],
+  ['{ PatientName: { present: false } }', { PatientName: '=山田^太郎' }, false],
+  ['{ PatientName: { present: false } }', { PatientName: '==' }, true],
+  ['{ PatientName: 山田^太郎 }', { PatientName: '=山田^太郎' }, false],
+  // What says nothing is no value, beside others neither.
+  ['{ ImageType: { matches: "X?" } }', { ImageType: ['ORIGINAL', '', 'AXIAL'] }, false],
+  ['{ calling_ae: { present: true } }', { calling_ae: '' }, false],
+  ['{ calling_ae: { matches: ".*" } }', { calling_ae: '' }, false],
   ['{ PatientName: { matches: ".*=.*" } }', { PatientName: 'SARI^DEWI=ideographic' }, false],
   // One is composed, the other not: NFC makes them one.
   ['{ PatientID: "\u00e9" }', { PatientID: 'e\u0301' }, true],
