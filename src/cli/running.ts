@@ -14,17 +14,28 @@ export const readyFile = (dataDir: string): string => path.join(dataDir, 'ready.
 export const adminTokenFile = (dataDir: string): string => path.join(dataDir, 'admin-token')
 
 /** Where the Kurir of this data directory answers; undefined when none is running. */
-export async function findRunning(settings: Pick<Settings, 'dataDir'>): Promise<ReadyFile | undefined> {
+export async function findRunning(settings: Pick<Settings, 'dataDir' | 'adminHost'>): Promise<ReadyFile | undefined> {
   const text = await readIfThere(readyFile(settings.dataDir))
   if (text === undefined) return undefined
   const ready = parseJson(text)
-  return isReadyFile(ready) && isAlive(ready.pid) ? ready : undefined
+  if (!isReadyFile(ready) || !isAlive(ready.pid)) return undefined
+  return (await isRefused(originOf(settings.adminHost, ready))) ? undefined : ready
 }
 
 function isReadyFile(value: unknown): value is ReadyFile {
   if (typeof value !== 'object' || value === null) return false
   if (!('dicomPort' in value && 'adminPort' in value && 'pid' in value)) return false
   return [value.dicomPort, value.adminPort, value.pid].every((number) => typeof number === 'number')
+}
+
+/** Its number may be another process's by now, in a container above all: then nobody is at the port. */
+async function isRefused(origin: string): Promise<boolean> {
+  try {
+    await fetch(`${origin}/livez`, { signal: AbortSignal.timeout(10_000) })
+    return false
+  } catch (error) {
+    return Error.isError(error) && hasErrno(error.cause, 'ECONNREFUSED')
+  }
 }
 
 /** A ready file outlives a process that was killed, so its word alone is not enough. */
@@ -56,18 +67,26 @@ export async function askRunning(
       `no Kurir is running on ${settings.dataDir}; start it with "npm start"`,
     )
   }
-  const token = await readIfThere(adminTokenFile(settings.dataDir))
-  if (token === undefined) {
-    throw new KurirError('not-found', 'permanent', `${adminTokenFile(settings.dataDir)} is not there to log in with`)
-  }
-  const origin = `http://${reachableHost(settings.adminHost)}:${running.adminPort}`
-  const response = await post(origin, token.trim(), { query, variables })
+  const file = adminTokenFile(settings.dataDir)
+  const token = await readIfThere(file)
+  if (token === undefined) throw new KurirError('not-found', 'permanent', `${file} is not there to log in with`)
+  const response = await post(originOf(settings.adminHost, running), token.trim(), { query, variables })
   const answer = parseJson(await response.text())
-  if (typeof answer !== 'object' || answer === null || !('data' in answer) || 'errors' in answer) {
-    throw new KurirError('refused', 'permanent', `the admin listener answered ${response.status} and no data`)
-  }
-  return answer.data
+  if (typeof answer === 'object' && answer !== null && 'data' in answer && !('errors' in answer)) return answer.data
+  throw new KurirError('refused', 'permanent', sayRefusal(response.status, answer, file))
 }
+
+/** What can be done about it is said; anything else is in the log of the Kurir that runs. */
+function sayRefusal(status: number, answer: unknown, file: string): string {
+  if (status === 401) {
+    return `the running Kurir does not know the token in ${file}; while it is stopped, "kurir token create --name NAME --role ADMIN,PHI_READER" makes one to put there`
+  }
+  const role = /"(This needs the role [A-Z_]+)\."/.exec(JSON.stringify(answer))?.[1]
+  if (role !== undefined) return `the token in ${file} does not suffice: ${role.replace('This', 'this')}`
+  return `the admin listener answered ${status} and no data`
+}
+
+const originOf = (host: string, { adminPort }: ReadyFile): string => `http://${reachableHost(host)}:${adminPort}`
 
 async function post(origin: string, token: string, body: object): Promise<Response> {
   try {

@@ -22,11 +22,15 @@ export const sendCommand: Command = {
     const dimse = dimseNamed(await requireRules(context.environment), name)
     const files: DicomFile[] = []
     for (const path of paths) files.push(await openDicomFile(path))
-    let failed = 0
-    for (const batch of batches(files)) failed += await sendBatch(batch, dimse, settings, context, paths.length)
-    context.terminal?.rewrite('')
-    context.print(`${paths.length - failed} of ${paths.length} files sent to ${name}`)
-    return failed === 0 ? 0 : 1
+    let sent = 0
+    try {
+      for (const batch of batches(files)) sent += await sendBatch(batch, dimse, settings, context, paths.length)
+    } finally {
+      // What is there is there, though the next association cannot be had.
+      context.terminal?.rewrite('')
+      context.print(`${sent} of ${paths.length} files sent to ${name}`)
+    }
+    return sent === paths.length ? 0 : 1
   },
 }
 
@@ -55,6 +59,7 @@ function batches(files: readonly DicomFile[]): readonly Batch[] {
 
 const classOf = (file: DicomFile): SopClassUid => file.meta.sopClassUid ?? ('1.2.840.10008.5.1.4.1.1.7' as SopClassUid)
 
+/** Resolves with how many were sent. */
 async function sendBatch(
   batch: Batch,
   dimse: DimseOptions,
@@ -63,15 +68,14 @@ async function sendBatch(
   total: number,
 ): Promise<number> {
   await using association = await associateWith(dimse, batch.contexts, settings, context.signal)
-  let failed = 0
+  let sent = 0
   for (const [index, file] of batch.files.entries()) {
     context.terminal?.rewrite(`${index + 1} of ${total}`)
     const problem = await sendFile(association, file)
-    if (problem === undefined) continue
-    failed++
-    context.complain(`${file.path}: ${problem}`)
+    if (problem === undefined) sent += 1
+    else context.complain(`${file.path}: ${problem}`)
   }
-  return failed
+  return sent
 }
 
 async function sendFile(association: RequestedAssociation, file: DicomFile): Promise<string | undefined> {

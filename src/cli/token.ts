@@ -11,6 +11,7 @@ import { ROLES, type Role } from '../ledger/states.ts'
 import { readSettings } from '../settings/settings.ts'
 import type { Settings } from '../settings/table.ts'
 import { type Command, type CommandContext, UsageError } from './command.ts'
+import { requireLedger } from './ledger-file.ts'
 import { optionsOf } from './options.ts'
 import { askRunning, findRunning } from './running.ts'
 
@@ -95,7 +96,7 @@ interface ListedToken {
 async function list(settings: Settings, context: CommandContext): Promise<number> {
   const tokens = (await findRunning(settings))
     ? ((await askRunning(settings, '{ tokens { name roles revokedAt } }')) as { tokens: readonly ListedToken[] }).tokens
-    : await withLedger(settings, async (ledger) =>
+    : await withOldLedger(settings, async (ledger) =>
         (await ledger.tokens()).map(({ name, roles, revokedAt }) => ({
           name,
           roles,
@@ -111,15 +112,22 @@ async function list(settings: Settings, context: CommandContext): Promise<number
 async function revoke(settings: Settings, name: string, context: CommandContext): Promise<number> {
   const revoked = (await findRunning(settings))
     ? await revokeRunning(settings, name)
-    : await withLedger(settings, (ledger) => ledger.tokenRevoke(name, BY))
-  context.print(revoked ? `${name} is revoked` : `there is no token ${name}`)
-  return revoked ? 0 : 1
+    : await withOldLedger(settings, (ledger) => ledger.tokenRevoke(name, BY))
+  if (!revoked) throw new KurirError('not-found', 'permanent', `there is no token ${name} that works`)
+  context.print(`${name} is revoked`)
+  return 0
 }
 
 async function revokeRunning(settings: Settings, name: string): Promise<boolean> {
   const mutation = 'mutation($name: String!) { tokenRevoke(input: { name: $name }) { __typename } }'
   const answer = (await askRunning(settings, mutation, { name })) as { tokenRevoke: { __typename: string } }
   return answer.tokenRevoke.__typename === 'TokenRevokeSuccess'
+}
+
+/** Where none has ever run there is nothing to look at, and nothing is made. */
+async function withOldLedger<T>(settings: Settings, act: (ledger: Ledger) => Promise<T>): Promise<T> {
+  await requireLedger(settings)
+  return await withLedger(settings, act)
 }
 
 /** No Kurir runs on this data directory, so this process is the one that writes. */

@@ -153,20 +153,42 @@ test('without a running Kurir status says so, whatever a dead one left behind', 
     await writeFile(inData('ready.json'), left)
     expect(await complaints()).toEqual([none])
   }
+  // Its number is another process's by now: nobody is at the port.
   const adminPort = await freePort()
   await writeFile(inData('ready.json'), JSON.stringify({ dicomPort: 1, adminPort, pid: process.pid }))
-  expect(await complaints()).toEqual([`kurir status: ${inData('admin-token')} is not there to log in with`])
-  await writeFile(inData('admin-token'), 'x\n')
-  expect(await complaints()).toEqual([
-    `kurir status: the running Kurir does not answer on http://127.0.0.1:${adminPort}`,
-  ])
+  expect(await complaints()).toEqual([none])
+  const created = await kurir.run('token', 'create', '--name', 'dashboard', '--role', 'VIEWER')
+  expect([created.code, created.printed.length]).toEqual([0, 1])
 })
 
-test('a token that is no longer known is not let in', async () => {
+test('a token that is not there, not known or not enough is said to be so, and what to do', async () => {
   stack.use(await startApp(site))
-  await rm(inData('admin-token'))
-  await writeFile(inData('admin-token'), 'wrong\n')
-  expect((await kurir.run('status')).complaints).toEqual(['kurir status: the admin listener answered 401 and no data'])
+  const { printed } = await kurir.run('token', 'create', '--name', 'dashboard', '--role', 'VIEWER')
+  const file = inData('admin-token')
+  await rm(file)
+  expect((await kurir.run('status')).complaints).toEqual([`kurir status: ${file} is not there to log in with`])
+  await writeFile(file, 'wrong\n')
+  expect((await kurir.run('status')).complaints).toEqual([
+    `kurir status: the running Kurir does not know the token in ${file}; while it is stopped, "kurir token create --name NAME --role ADMIN,PHI_READER" makes one to put there`,
+  ])
+  await writeFile(file, `${printed[0]}\n`)
+  expect((await kurir.run('status')).code).toBe(0)
+  for (const words of [['list'], ['revoke', '--name', 'dashboard'], ['create', '--name', 'x', '--role', 'VIEWER']]) {
+    expect(await kurir.run('token', ...words)).toMatchObject({
+      code: 1,
+      printed: [],
+      complaints: [`kurir token: the token in ${file} does not suffice: this needs the role ADMIN`],
+    })
+  }
+})
+
+test('where no Kurir has ever run, tokens are neither listed nor revoked, and nothing is made', async () => {
+  for (const words of [['list'], ['revoke', '--name', 'dashboard']]) {
+    expect((await kurir.run('token', ...words)).complaints).toEqual([
+      `kurir token: there is no ledger in ${site.dataDir}; KURIR_DATA_DIR names another folder`,
+    ])
+  }
+  await expect(access(site.dataDir)).rejects.toThrow('ENOENT')
 })
 
 describeBoth('tokens are made, listed and revoked', async () => {
@@ -192,7 +214,8 @@ describeBoth('tokens are made, listed and revoked', async () => {
   )
   expect(await kurir.run('token', 'revoke', '--name', 'dashboard')).toMatchObject({
     code: 1,
-    printed: ['there is no token dashboard'],
+    printed: [],
+    complaints: ['kurir token: there is no token dashboard that works'],
   })
 })
 

@@ -134,6 +134,46 @@ test('more kinds than an association has contexts for, 128, take another', async
   expect(new Set(archive.received.map(({ request }) => request.association)).size).toBe(2)
 })
 
+test('an association that cannot be had after others were used is told of beside what was sent', async () => {
+  const archive = stack.use(
+    await recordingServer({
+      end: async () => {
+        if (archive.received.length === 128) setImmediate(() => void archive[Symbol.asyncDispose]())
+        return { status: 0 }
+      },
+    }),
+  )
+  await destinations({ archive: `KURIR@127.0.0.1:${archive.port}` })
+  const kinds = Array.from({ length: 130 }, (_, index) => {
+    const made = ctInstance({ instanceNumber: index + 1, sizeBytes: 1_024 })
+    return part10({ ...made, sopClassUid: `1.2.840.10008.5.1.4.1.1.2.${index + 1}` })
+  })
+  expect(await commandLine(ours.environment).run('send', 'archive', ...(await files(...kinds)))).toMatchObject({
+    code: 1,
+    printed: ['128 of 130 files sent to archive'],
+    complaints: [`kurir send: KURIR at 127.0.0.1:${archive.port} was not reached: connection refused`],
+  })
+})
+
+test('told to stop, it says what was sent and names what was not', async () => {
+  const kurir = commandLine(ours.environment)
+  const archive = stack.use(
+    await recordingServer({
+      end: async () => {
+        if (archive.received.length === 2) kurir.stop()
+        return { status: 0 }
+      },
+    }),
+  )
+  await destinations({ archive: `KURIR@127.0.0.1:${archive.port}` })
+  const three = await files(ct(1).file, ct(2).file, ct(3).file)
+  expect(await kurir.run('send', 'archive', ...three)).toMatchObject({
+    code: 1,
+    printed: ['1 of 3 files sent to archive'],
+    complaints: [`${three[1]}: aborted by us`, `${three[2]}: aborted by us`],
+  })
+})
+
 test('a SOP class that is not stored there, and an unnamed instance, are not sent', async () => {
   const { dicomPort } = await startOther()
   await destinations({ archive: `KURIR@127.0.0.1:${dicomPort}` })
