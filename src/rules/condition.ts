@@ -117,8 +117,8 @@ export function matchedValues(name: Name, facts: Facts): readonly string[] {
   return values?.map((value) => comparable(value, vr)) ?? [SOMETHING]
 }
 
-// Equal to no text of a rule: values are compared without NULs around them, and such a text is refused.
-const SOMETHING = '\0'
+/** Equal to no text of a rule: values are compared without NULs around them, and such a text is refused. */
+export const SOMETHING = '\0'
 const OPAQUE: ReadonlySet<string> = new Set(['SQ', 'OB', 'OD', 'OF', 'OL', 'OV', 'OW'])
 
 /** Whether the match holds for these values. */

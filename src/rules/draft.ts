@@ -109,23 +109,34 @@ export class Draft {
     return paths.map((path) => ({ ...name, path }))
   }
 
-  /** The values as they stand now, raw, those of all items one behind the other; of a name of ours its text. */
+  /**
+   * The values as they stand now, raw, those of all items one behind the other; of a name of ours its text. One that is there
+   * and cannot be read, as it is too large for a header or no text, makes the working copy refuse: what is to be done with it
+   * would be left undone.
+   */
   values(name: Name): readonly string[] {
     if (name.kind === 'ours') return ourValues(name.name, this.facts).slice(0, 1)
     if (name.kind !== 'attribute') return this.#around(name)
-    return this.#paths(name.path).flatMap((path) => this.#valuesAt(path) ?? [])
+    return this.#paths(name.path).flatMap((path) => {
+      const values = this.#valuesAt(path)
+      if (values === undefined) this.refuse(`the value of ${name.text} is too large, or no text`)
+      return values ?? []
+    })
   }
 
-  /** The values as rules compare them. */
+  /** The values as rules compare them; bytes have none. */
   comparables(name: Name): readonly string[] {
     if (name.kind !== 'attribute') return this.values(name)
+    if (OPAQUE.has(this.facts.header.vr(name.path) ?? '') && !this.#isReadable(name)) return []
     return this.values(name).map((value) => comparable(value, this.vr(name)))
   }
 
   /** Whether a value that is not empty stands there now. */
   isPresent(name: Name): boolean {
-    const vr = name.kind === 'attribute' ? this.vr(name) : ''
-    return this.values(name).some((value) => isSaid(value, vr))
+    if (name.kind !== 'attribute') return this.values(name).some((value) => value !== '')
+    const vr = this.vr(name)
+    if (vr === 'SQ') return this.has(name)
+    return this.#paths(name.path).some((path) => this.#valuesAt(path)?.some((value) => isSaid(value, vr)) ?? true)
   }
 
   /** Whether the element stands there now, with or without a value. */
@@ -210,6 +221,10 @@ export class Draft {
     return [...this.#drafted.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, drafted]) => drafted)
   }
 
+  #isReadable({ path }: AttributeName): boolean {
+    return this.#paths(path).every((one) => this.#valuesAt(one) !== undefined)
+  }
+
   #paths(path: AttributePath): readonly AttributePath[] {
     if (path.length === 1) return [path]
     const paths = this.#expand(path, false)
@@ -270,6 +285,8 @@ export class Draft {
 }
 
 const SOP_INSTANCE_UID = '(0008,0018)'
+/** Of these a header gives no text. */
+const OPAQUE: ReadonlySet<string> = new Set(['SQ', 'OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'UN'])
 
 /** One text for one path; sorts as the elements stand in a data set. */
 export const keyOf = (path: AttributePath): string => {

@@ -100,7 +100,8 @@ export class Sendings {
     for (const name of this.#names.get(tally) ?? []) {
       if (name.kind === 'answer' || name.kind === 'study') continue
       const heard = tally.spoken.get(name.text) ?? new Set()
-      for (const value of draft.comparables(name)) heard.add(value)
+      // In a copy: what cannot be read here keeps nothing else from leaving.
+      for (const value of draft.fork().comparables(name)) heard.add(value)
       tally.spoken.set(name.text, heard)
     }
   }

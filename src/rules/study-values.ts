@@ -1,7 +1,7 @@
 import { KurirError } from '../base/failure.ts'
 import { amendedFacts } from './amendment.ts'
 import { namesInArguments } from './arguments.ts'
-import { type Condition, matchedValues, Values } from './condition.ts'
+import { type Condition, matchedValues, SOMETHING, Values } from './condition.ts'
 import type { Facts } from './facts.ts'
 import { type AttributeName, type Name, ourValues, parseAttribute } from './name.ts'
 import type { Rule } from './rule.ts'
@@ -98,7 +98,9 @@ export class StudyValues {
 
 /** Of a SOP class or transfer syntax the UID alone: a template puts in one text. */
 const spokenValues = (name: Name, facts: Facts): readonly string[] =>
-  name.kind === 'ours' ? ourValues(name.name, facts).slice(0, 1) : matchedValues(name, facts)
+  name.kind === 'ours'
+    ? ourValues(name.name, facts).slice(0, 1)
+    : matchedValues(name, facts).filter((value) => value !== SOMETHING)
 
 function setOf(sets: Map<string, Set<string>>, name: Name): Set<string> {
   const known = sets.get(name.text)

@@ -106,17 +106,16 @@ function applyTemplateAt({ verb, template }: TemplateVerb, name: AttributeName, 
 
 function valuesWith(verb: TemplateVerb['verb'], text: string, name: AttributeName, draft: Draft): readonly string[] {
   const vr = draft.vr(name)
-  const old = draft.values(name)
   switch (verb) {
     case 'set':
     case 'set_if_missing':
       return isOneValue(vr) ? [text] : text.split('\\')
     case 'prefix':
-      return old.map((value) => within(value, vr, (inner) => text + inner))
+      return draft.values(name).map((value) => within(value, vr, (inner) => text + inner))
     case 'suffix':
-      return old.map((value) => within(value, vr, (inner) => inner + text))
+      return draft.values(name).map((value) => within(value, vr, (inner) => inner + text))
     case 'append':
-      return draft.isPresent(name) ? [...old, text] : [text]
+      return draft.isPresent(name) ? [...draft.values(name), text] : [text]
     default:
       return verb satisfies never
   }
@@ -235,13 +234,10 @@ function removeOrEmpty(verb: Verb & { readonly verb: 'remove' | 'empty' }, draft
   for (const name of names) {
     if (draft.isGone(name.path)) continue
     if (verb.verb === 'remove') draft.remove(name, verb.verb)
-    else if (draft.has(name) && (draft.isPresent(name) || OPAQUE.has(draft.vr(name)))) draft.set(name, [], verb.verb)
+    else if (draft.has(name) && draft.isPresent(name)) draft.set(name, [], verb.verb)
   }
   return undefined
 }
-
-// A header gives no values of these, so whether they are empty already cannot be seen.
-const OPAQUE: ReadonlySet<string> = new Set(['SQ', 'OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'UN'])
 
 /** The elements of private groups at every depth: what a sequence hides is no less private. */
 function membersOf({ group, text }: Group, draft: Draft): readonly AttributeName[] {

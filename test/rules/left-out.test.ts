@@ -1,0 +1,75 @@
+// A value that is too large for a header is there all the same: nothing of it leaves where it was to be changed.
+import { expect, test } from '@jest/globals'
+import { transferSyntaxOf } from '../../src/dicom/transfer-syntax.ts'
+import { decideStudy } from '../../src/rules/decide-study.ts'
+import { encode, type MadeElement } from '../dicom/random-data-set.ts'
+import { EXPLICIT, factsOf, rewritten, text } from './instance.ts'
+import { rulesetOf } from './support.ts'
+
+const LONG = 'JOYO '.repeat(14_000)
+const elements = [text(0x00100020, 'LO', '12'), text(0x0040a160, 'UT', LONG)]
+
+const outcome = async (verbs: string) => {
+  const maps = 'maps: { m: { A: B } }\n'
+  const ruleset = rulesetOf(`${maps}rules: [{ name: r, rewrite: [${verbs}], forward: [a] }]`)
+  const { decision, bytes } = await rewritten(ruleset, elements, EXPLICIT)
+  return { held: decision.holds.map(({ reason }) => reason), stays: bytes?.includes(LONG.trim()) }
+}
+
+test.each(['{ empty: [TextValue] }', '{ remove: [TextValue] }', '{ set: { TextValue: X } }'])(
+  'it goes where nothing need be known of it: %s',
+  async (verb) => {
+    expect(await outcome(verb)).toEqual({ held: [], stays: false })
+  },
+)
+
+test('it is not missing', async () => {
+  expect(await outcome('{ set_if_missing: { TextValue: X } }')).toEqual({ held: [], stays: true })
+})
+
+test.each([
+  '{ prefix: { TextValue: X } }',
+  '{ append: { TextValue: X } }',
+  '{ replace: { in: TextValue, pattern: JOYO, with: X } }',
+  '{ map: { in: TextValue, using: m } }',
+  '{ hash: { of: [TextValue], key: veil } }',
+  '{ copy: { from: TextValue, to: PatientComments } }',
+  '{ set: { PatientID: "{TextValue}" } }',
+])('what would have to know it is held: %s', async (verb) => {
+  expect(await outcome(verb)).toEqual({
+    held: ['rewrite: the value of TextValue is too large, or no text'],
+    stays: undefined,
+  })
+})
+
+test('bytes under a private name go as well, and are not hashed in appearance only', async () => {
+  const picture: MadeElement = {
+    kind: 'value',
+    tag: 0x00091001,
+    vr: 'UN',
+    value: Buffer.from('JOYO\u0001\u0002', 'latin1'),
+  }
+  const dataSet = [text(0x00090010, 'LO', 'ACME'), picture]
+  const of = async (verb: string) => {
+    const { decision, bytes } = await rewritten(verb, dataSet)
+    return { held: decision.holds.map(({ reason }) => reason), stays: bytes?.includes('JOYO') }
+  }
+  expect(await of('{ empty: ["(0009,1001)"] }')).toEqual({ held: [], stays: false })
+  expect(await of('{ hash: { of: ["(0009,1001)"], key: veil } }')).toEqual({
+    held: ['rewrite: the value of (0009,1001) is too large, or no text'],
+    stays: undefined,
+  })
+  // Nothing of it can stand in a text, so the verb is skipped.
+  expect(await of('{ set: { PatientID: "{(0009,1001)}" } }')).toEqual({ held: [], stays: true })
+})
+
+test('nor is a sign that stands for it told to a service', async () => {
+  const ruleset = rulesetOf(`services:
+  his: { http: { url: "https://his.example" }, calls: { arrived: { post: "/studies", body: { text: "{text}" } } } }
+rules: [{ name: t, on: study, notify: [{ call: his.arrived, with: { text: "{TextValue}" } }] }]
+`)
+  const facts = await factsOf(encode(elements, transferSyntaxOf(EXPLICIT)))
+  const member = { id: 'i1', facts, isNew: true, isHeld: false, isWanted: true }
+  const { notifies } = decideStudy(ruleset, { members: [member], settledBy: 'quiet' })
+  expect(notifies.map((notify) => notify.arguments)).toEqual([{}])
+})
