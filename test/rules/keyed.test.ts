@@ -22,6 +22,22 @@ const ALL = '{ uid: { of: [StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID, 
 const inOrder = (...elements: readonly MadeElement[]): readonly MadeElement[] =>
   [...elements].sort((a, b) => a.tag - b.tag)
 
+test('what stood for a value last year stands for it today, on any machine', async () => {
+  const { header } = await rewritten(
+    '{ uid: { of: [StudyInstanceUID], key: veil } }, { hash: { of: [PatientID], key: veil, length: 20 } }',
+    [
+      text(0x00080005, 'CS', 'ISO_IR 100'),
+      text(0x00100020, 'LO', 'Sari é'),
+      text(0x0020000d, 'UI', '1.2.840.113619.2.55.3'),
+    ],
+  )
+  // Worked out apart from this code: neither may ever change.
+  expect(textsOf(header)).toMatchObject({
+    '00100020': '54ffbce0a0365db45cf7',
+    '0020000d': '2.25.239960479082006962620609789045433927948',
+  })
+})
+
 describe('the verb hash', () => {
   test('puts an HMAC-SHA-256 in the place of each value, as much of it as was asked for', async () => {
     const { header } = await rewritten('{ hash: { of: [PatientID, OtherPatientIDs], key: veil, length: 16 } }', [
