@@ -1,6 +1,3 @@
-import { access } from 'node:fs/promises'
-import path from 'node:path'
-import { LEDGER_FILE } from '../app/names.ts'
 import { systemClock } from '../base/clock.ts'
 import { KurirError } from '../base/failure.ts'
 import type { AttributeChange } from '../dicom/resolved-edit.ts'
@@ -20,6 +17,7 @@ import type { Settings } from '../settings/table.ts'
 import type { CommandContext } from './command.ts'
 import { type Explained, explainedLines, type Said } from './explain-lines.ts'
 import { explainedInstance } from './explained.ts'
+import { requireLedger } from './ledger-file.ts'
 import { requireRules } from './rules-in-folder.ts'
 import { askRunning, findRunning } from './running.ts'
 
@@ -55,15 +53,9 @@ function plainId(id: string): string {
   return text.startsWith('Instance:') ? text.slice('Instance:'.length) : id
 }
 
-async function fromLedger(id: string, { dataDir }: Settings, context: CommandContext): Promise<Answered> {
+async function fromLedger(id: string, settings: Settings, context: CommandContext): Promise<Answered> {
   const ruleset = await requireRules(context.environment)
-  const file = path.join(dataDir, LEDGER_FILE)
-  const isThere = await access(file).then(
-    () => true,
-    () => false,
-  )
-  if (!isThere) throw new KurirError('not-found', 'permanent', `there is no ledger in ${dataDir}`)
-  await using reader = openSqliteViews(file, systemClock.now)
+  await using reader = openSqliteViews(await requireLedger(settings), systemClock.now)
   const row = await reader.views.instance(id as InstanceId)
   if (row === undefined) throw noSuch(id)
   const header = await reader.views.header(row.id)

@@ -1,10 +1,6 @@
-import { access } from 'node:fs/promises'
-import path from 'node:path'
-import { LEDGER_FILE } from '../app/names.ts'
 import { runShadow } from '../app/shadow.ts'
 import { instant, systemClock } from '../base/clock.ts'
 import { parseDuration } from '../base/duration.ts'
-import { KurirError } from '../base/failure.ts'
 import { loadRuleset } from '../rules/load-ruleset.ts'
 import { readKeyFile } from '../rules/read-key-file.ts'
 import { readRulesFolder } from '../rules/read-rules-folder.ts'
@@ -13,6 +9,7 @@ import type { RuleFile } from '../rules/rule-source.ts'
 import { type Environment, readSettings } from '../settings/settings.ts'
 import { aligned } from './aligned.ts'
 import { type Command, type CommandContext, UsageError } from './command.ts'
+import { requireLedger } from './ledger-file.ts'
 import { optionsOf } from './options.ts'
 import { shadowLines } from './shadow-lines.ts'
 
@@ -49,7 +46,7 @@ export const shadowCommand: Command = {
     const now = systemClock.now()
     const report = await runShadow(
       {
-        file: await ledgerFile(context.environment),
+        file: await requireLedger(readSettings(context.environment)),
         candidate: candidate.files,
         against,
         since: instant(Math.max(0, now - span)),
@@ -73,19 +70,6 @@ async function readCandidate(
   if ('problems' in read) return read
   const loaded = loadRuleset(read.files, environment, readKeyFile)
   return 'problems' in loaded ? loaded : read
-}
-
-async function ledgerFile(environment: Environment): Promise<string> {
-  const { dataDir } = readSettings(environment)
-  const file = path.join(dataDir, LEDGER_FILE)
-  await access(file).catch(() => {
-    throw new KurirError(
-      'not-found',
-      'permanent',
-      `there is no ledger in ${dataDir}; KURIR_DATA_DIR names another folder`,
-    )
-  })
-  return file
 }
 
 function progressOf(context: CommandContext): (instances: number) => void {

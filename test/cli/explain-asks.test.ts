@@ -225,6 +225,6 @@ test('a running Kurir is asked, and answers by the rules in force', async () => 
 
 test('without a ledger that is said', async () => {
   expect((await kurir.run('explain', '--instance', 'x')).complaints).toEqual([
-    `kurir explain: there is no ledger in ${site.dataDir}`,
+    `kurir explain: there is no ledger in ${site.dataDir}; KURIR_DATA_DIR names another folder`,
   ])
 })
