@@ -36,7 +36,9 @@ export function headerJson(header: Header, wanted?: (tag: Tag) => boolean): Json
     const [top] = element.path
     if (top === undefined || (wanted !== undefined && !wanted(top.tag))) continue
     const parent = element.path.length === 1 ? root : items.get(itemKey(element.path.slice(0, -1)))
-    const json = elementJson(element)
+    // US or SS is not said by an implicit data set; what is UN stays as it came.
+    const vr = element.vr === 'US' ? header.readableVr(element.tag, element.vr) : element.vr
+    const json = elementJson(element, vr)
     if (parent === undefined || json === undefined || isGroupLength(element.tag)) continue
     parent[jsonTag(element.tag)] = json
     if (!element.isSequence) continue
@@ -65,8 +67,8 @@ function elementText(element: JsonElement): string {
 
 const itemKey = (path: HeaderElement['path']): string => path.map(({ tag, item }) => `${tag}.${item}`).join('/')
 
-function elementJson(element: HeaderElement): JsonElement | undefined {
-  const { vr, tag } = element
+function elementJson(element: HeaderElement, vr: string): JsonElement | undefined {
+  const { tag } = element
   if (element.isSequence) {
     const Value = Array.from({ length: element.itemCount }, (): JsonDataSet => ({}))
     return Value.length === 0 ? { vr: 'SQ' } : { vr: 'SQ', Value }

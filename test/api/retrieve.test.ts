@@ -208,6 +208,22 @@ describe('WADO-RS', () => {
     expect((await api.get(`/studies/${study}/metadata`, { accept: 'application/dicom+xml' })).status).toBe(406)
   })
 
+  test('metadata has the numbers of signed pixels as signed, also of an implicit data set, which does not say so', async () => {
+    const api = await open()
+    const { dataSet, ...made } = ct(1)
+    const unsigned = madeElement('00280103', 'US', Buffer.from([0, 0]))
+    const at = dataSet.indexOf(unsigned)
+    const padding = Buffer.alloc(2)
+    padding.writeInt16LE(-2_000)
+    const signed = [madeElement('00280103', 'US', Buffer.from([1, 0])), madeElement('00280120', 'SS', padding)]
+    const pieces = [dataSet.subarray(0, at), ...signed, dataSet.subarray(at + unsigned.length)]
+    await api.keep((await implicit({ ...made, dataSet: Buffer.concat(pieces) })).file)
+    for (const path of [`/studies/${study}/metadata`, '/studies?includefield=PixelPaddingValue']) {
+      const [first] = (await (await api.get(path)).json()) as Record<string, unknown>[]
+      expect(first?.['00280120']).toEqual({ vr: 'SS', Value: [-2_000] })
+    }
+  })
+
   test('metadata, and a search for all of it, names attributes in ascending order, and no lengths of groups', async () => {
     const api = await open()
     const { dataSet, ...made } = ct(1)
