@@ -1,5 +1,4 @@
 import { type AttributePath, type Tag, tagOf } from '../dicom/attribute-path.ts'
-import type { Header } from '../dicom/header.ts'
 import { unpackHeader } from '../dicom/header-pack.ts'
 import type {
   SpooledInstance,
@@ -37,6 +36,7 @@ const STUDY_INSTANCE_UID = tagOf(0x0020, 0x000d)
 const SERIES_INSTANCE_UID = tagOf(0x0020, 0x000e)
 const SOP_INSTANCE_UID = tagOf(0x0008, 0x0018)
 const ACCESSION_NUMBER = tagOf(0x0008, 0x0050)
+const MODALITY = tagOf(0x0008, 0x0060)
 const PATIENT_ID = tagOf(0x0010, 0x0020)
 const MODALITIES_IN_STUDY = tagOf(0x0008, 0x0061)
 
@@ -48,7 +48,7 @@ export async function searchSpool(views: SpooledViews, level: QidoLevel, query: 
   for await (const candidate of candidates(views, level, query)) {
     examined += 1
     if (examined > MOST_EXAMINED) return { matches, more: false, cut: true }
-    if (!fits(candidate, query.keys)) continue
+    if (!fits(candidate, level, query.keys)) continue
     if (skipped < query.offset) skipped += 1
     else if (matches.length < query.limit) matches.push(candidate)
     else return { matches, more: true, cut: false }
@@ -119,17 +119,17 @@ function selectionsOf(query: QidoQuery): readonly SpooledStudySelection[] {
   return patientId === undefined ? [{}] : [{ patientId }]
 }
 
-function fits({ instance, modalities }: QidoMatch, keys: readonly QidoKey[]): boolean {
+function fits({ instance, modalities }: QidoMatch, level: QidoLevel, keys: readonly QidoKey[]): boolean {
   if (keys.length === 0) return true
   const header = unpackHeader(instance.header)
-  return keys.every((key) => isMatch(key, valuesAt(header, key.path, modalities)))
+  return keys.every((key) => isMatch(key, isOfStudy(key.path, level) ? modalities : (header.values(key.path) ?? [])))
 }
 
-function valuesAt(header: Header, path: AttributePath, modalities: readonly string[]): readonly string[] {
+/** What a study's instances have between them stands in none, and which of them speaks for the study says nothing of it. */
+function isOfStudy(path: AttributePath, level: QidoLevel): boolean {
   const [first] = path
-  // It stands in no instance: it is what the study's instances have between them.
-  if (path.length === 1 && first?.tag === MODALITIES_IN_STUDY) return modalities
-  return header.values(path) ?? []
+  if (path.length !== 1 || first === undefined) return false
+  return first.tag === MODALITIES_IN_STUDY || (level === 'study' && first.tag === MODALITY)
 }
 
 export const isOneOf =

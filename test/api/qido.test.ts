@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { isLike, isMatch } from '../../src/api/qido-match.ts'
 import { tagOf } from '../../src/dicom/attribute-path.ts'
-import { ctInstance } from '../support/data-set.ts'
+import { ctInstance, madeElement, part10 } from '../support/data-set.ts'
 import { processorMs } from '../support/processor-time.ts'
 import { openApi } from './api-harness.ts'
 
@@ -108,6 +108,17 @@ describe('QIDO-RS', () => {
   ])('studies?%s finds %j', async (query, found) => {
     const api = await open()
     expect(await api.values(`/studies?${query}`)).toEqual(found)
+  })
+
+  test('finds a study by the modality of any of its series, whichever instance speaks for it', async () => {
+    const api = await open()
+    for (const [at, modality] of ['MR', 'SR'].entries()) {
+      const { dataSet, ...made } = ctInstance({ studyInstanceUid: '2.25.40', instanceNumber: at, sizeBytes: 1_024 })
+      const [is, was] = [modality, 'CT'].map((code) => madeElement('00080060', 'CS', code))
+      dataSet.set(is ?? [], dataSet.indexOf(was ?? ''))
+      await api.keep(part10({ ...made, dataSet }))
+    }
+    for (const modality of ['MR', 'SR']) expect(await api.values(`/studies?Modality=${modality}`)).toEqual(['2.25.40'])
   })
 
   test('pages by limit and offset, says when there is more, and answers 204 when there is nothing', async () => {
