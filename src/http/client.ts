@@ -7,6 +7,7 @@ import { type AddressGuard, addressGuard, refusal } from './address-guard.ts'
 import { ConnectFailure, clientFailure } from './client-failure.ts'
 import { type ClientTls, clientTls } from './client-tls.ts'
 import type { HttpAnswer, HttpSend, HttpTimeouts } from './exchange.ts'
+import { orAborted } from './or-aborted.ts'
 import type { HttpTlsFiles } from './reach.ts'
 import { redirectWithin } from './redirect.ts'
 
@@ -57,13 +58,14 @@ export class HttpClient implements AsyncDisposable {
     if (url.origin !== this.#origin.origin || !this.#guard.allowsHost(bareHost(url))) throw refusal()
     const timeouts = { ...TIMEOUTS, ...request.timeouts }
     const limit = new AbortController()
-    const late = new KurirError('timeout', 'ambiguous', 'no answer within the time limit')
-    const timer = timeouts.total === undefined ? undefined : this.#clock.after(timeouts.total, () => limit.abort(late))
+    const timer = timeouts.total === undefined ? undefined : this.#clock.after(timeouts.total, () => limit.abort())
+    const sending = { request, timeouts, signal: AbortSignal.any([signal, limit.signal]), hasLeft: false }
     try {
-      return await this.#follow(url, request, timeouts, AbortSignal.any([signal, limit.signal]))
+      // What waits for a connection hears of no signal until it has one.
+      return await orAborted(this.#follow(url, sending), sending.signal)
     } catch (thrown) {
       signal.throwIfAborted()
-      throw limit.signal.aborted ? late : clientFailure(thrown)
+      throw limit.signal.aborted ? tooLate(sending.hasLeft) : clientFailure(thrown)
     } finally {
       timer?.cancel()
     }
@@ -76,32 +78,34 @@ export class HttpClient implements AsyncDisposable {
   }
 
   /** Follows what stays within the origin (and what it was told to send again, it sends again); any other is an answer. */
-  async #follow(url: URL, request: HttpSend, timeouts: HttpTimeouts, signal: AbortSignal): Promise<HttpAnswer> {
+  async #follow(url: URL, sending: Sending): Promise<HttpAnswer> {
     let at = url
     for (let hops = 0; ; hops++) {
-      const answer = await this.#onceOrTwice(at, request, timeouts, signal)
-      const next = hops < REDIRECTS ? redirectWithin(at, request.method, answer) : undefined
+      const answer = await this.#onceOrTwice(at, sending)
+      const next = hops < REDIRECTS ? redirectWithin(at, sending.request.method, answer) : undefined
       if (next === undefined) return answer
       at = next
     }
   }
 
   /** A kept connection may have been closed by the peer just when we wrote to it; what only reads is asked once more. */
-  async #onceOrTwice(url: URL, request: HttpSend, timeouts: HttpTimeouts, signal: AbortSignal): Promise<HttpAnswer> {
+  async #onceOrTwice(url: URL, sending: Sending): Promise<HttpAnswer> {
     try {
-      return await this.#once(url, request, timeouts, signal)
+      return await this.#once(url, sending)
     } catch (thrown) {
+      const { request, signal } = sending
       const reads = request.method === 'GET' || request.method === 'HEAD'
       if (!reads || signal.aborted || clientFailure(thrown).code !== 'connection-closed') throw thrown
-      return await this.#once(url, request, timeouts, signal)
+      return await this.#once(url, sending)
     }
   }
 
-  async #once(url: URL, request: HttpSend, timeouts: HttpTimeouts, signal: AbortSignal): Promise<HttpAnswer> {
+  async #once(url: URL, sending: Sending): Promise<HttpAnswer> {
     const dispatcher = await this.#dispatcher()
+    const { request, timeouts, signal } = sending
     signal.throwIfAborted()
     const { body } = request
-    const answer = await dispatcher.request({
+    const answer = await dispatcher.compose(noting(sending)).request({
       origin: url.origin,
       path: url.pathname + url.search,
       method: request.method,
@@ -126,6 +130,32 @@ export class HttpClient implements AsyncDisposable {
     return this.#agent.dispatcher
   }
 }
+
+/** One request on its way. */
+interface Sending {
+  readonly request: HttpSend
+  readonly timeouts: HttpTimeouts
+  readonly signal: AbortSignal
+  /** Whether it has been given to a connection. Until then nothing can have been taken: there is none, or others have it. */
+  hasLeft: boolean
+}
+
+const noting =
+  (sending: Sending): Dispatcher.DispatcherComposeInterceptor =>
+  (dispatch) =>
+  (options, handler) => {
+    const start = handler.onRequestStart?.bind(handler)
+    handler.onRequestStart = (controller, context) => {
+      sending.hasLeft = true
+      start?.(controller, context)
+    }
+    return dispatch(options, handler)
+  }
+
+const tooLate = (hasLeft: boolean): KurirError =>
+  hasLeft
+    ? new KurirError('timeout', 'ambiguous', 'no answer within the time limit')
+    : new KurirError('timeout', 'transient', 'no connection within the time limit')
 
 function dispatcherOf(settings: HttpClientSettings, guard: AddressGuard, tls: SecureContextOptions): Dispatcher {
   const { proxy, connections } = settings

@@ -6,6 +6,7 @@ import type { HttpClient } from './client.ts'
 import type { HttpAnswer } from './exchange.ts'
 import { FileText } from './file-text.ts'
 import { basicAuthorization } from './header-secret.ts'
+import { orAborted } from './or-aborted.ts'
 import type { HttpCredentials } from './reach.ts'
 
 type ClientCredentials = HttpCredentials & { readonly kind: 'oauth2' }
@@ -137,14 +138,4 @@ function parseObject(bytes: Buffer): Readonly<Record<string, unknown>> {
   } catch {
     return {}
   }
-}
-
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  // Nobody may be left to hear of it.
-  promise.catch(() => {})
-  if (signal.aborted) return Promise.reject(signal.reason)
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = (): void => reject(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', abort))
 }

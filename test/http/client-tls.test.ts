@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { systemClock } from '../../src/base/clock.ts'
+import { ms, systemClock } from '../../src/base/clock.ts'
 import { KurirError } from '../../src/base/failure.ts'
 import { HttpClient, type HttpClientSettings } from '../../src/http/client.ts'
 import { peerPath, testWithPeers } from '../support/peers.ts'
@@ -185,6 +185,21 @@ describe('a proxy', () => {
     const failed = await get(client, 'https://his.invalid/orders')
     expect(failed).toMatch(/^connection-refused transient: no connection/)
     expect(failed).not.toMatch(/Kenari/)
+  })
+
+  test('that never makes the tunnel, and a peer that never agrees on TLS, are no connection when the time is over', async () => {
+    const silent = createServer((socket) => void socket.on('error', () => {}).resume())
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    stack.defer(() => void silent.close())
+    const at = `127.0.0.1:${(silent.address() as AddressInfo).port}`
+    const soon = { timeouts: { total: ms(200) } }
+    for (const [url, proxy] of [
+      ['https://his.invalid', `http://${at}`],
+      [`https://${at}`, undefined],
+    ] as const) {
+      const sending = clientOf(url, { proxy }).send({ method: 'POST', url, ...soon }, never)
+      await expect(sending).rejects.toMatchObject({ code: 'timeout', retry: 'transient' })
+    }
   })
 
   test('that wants to know who we are is not the peer, which has seen nothing', async () => {
