@@ -80,7 +80,7 @@ export interface RestingAnswer {
 
 /**
  * `planned` with the deliveries that were made. `duplicate`: identical bytes from the same calling AE are still on their
- * way (or came within the window), so this one is discarded under that name. `superseded`: somebody else decided.
+ * way to all its destinations (or came there within the window), so this one is discarded under that name. `superseded`: somebody else decided.
  */
 export type PlanOutcome =
   | { readonly kind: 'planned'; readonly deliveries: readonly DeliveryId[] }
