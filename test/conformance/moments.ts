@@ -519,6 +519,14 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
       expect(await ledger.openRound('2.25.1', 'longest')).toEqual({ kind: 'not-yet' })
     })
 
+    test('that were waited for longest wait for the only one there is, while it is being decided again', async () => {
+      const only = await member()
+      await ledger.instanceReplan(only, BY)
+      expect(await ledger.openRound('2.25.1', 'longest')).toEqual({ kind: 'not-yet' })
+      await plan(only, [forMoment], { moment: POLICY })
+      expect(await ledger.openRound('2.25.1', 'longest')).toMatchObject({ kind: 'opened' })
+    })
+
     test('are written in parts, each once however often it is done', async () => {
       const ids = [await member(), await member()]
       expect(await ledger.views.obligationCounts()).toMatchObject({ WAITING: 2 })

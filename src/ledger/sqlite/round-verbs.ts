@@ -11,7 +11,7 @@ import { holdKeeping } from './hold-keeping.ts'
 import { instanceStates } from './instance-state.ts'
 import { owing } from './owing.ts'
 import type { WriterVerbs } from './protocol.ts'
-import { STUDY_HAS_NEW, studyTimers } from './study-timer.ts'
+import { studyTimers } from './study-timer.ts'
 import type { WriteContext } from './write-context.ts'
 
 export const STUDY_BY_UID = `SELECT seq FROM study WHERE study_instance_uid = ?`
@@ -22,6 +22,9 @@ export const ROUND_LAST = `SELECT max(number) FROM study_round WHERE study = ?`
 /** What is not decided at its own moment yet: any of it, or only what a round has had already. */
 export const STUDY_UNDECIDED = `SELECT 1 FROM instance i WHERE i.study = ? AND +i.undecided = 1
   AND (? OR EXISTS (SELECT 1 FROM round_member m WHERE m.instance = i.seq)) LIMIT 1`
+/** Whether anything of the study is decided at its own moment, and in no round yet. */
+export const STUDY_HAS_READY = `SELECT 1 FROM instance i WHERE i.study = ? AND i.state <> 'DISCARDED' AND i.unreadable IS NULL
+  AND +i.undecided = 0 AND NOT EXISTS (SELECT 1 FROM round_member m WHERE m.instance = i.seq) LIMIT 1`
 export const ROUND_INSERT = `INSERT INTO study_round (id, study, number, settled_by, state, version, opened_at)
   VALUES (?, ?, ?, ?, 'OPEN', 1, ?)`
 /** Discarded and unreadable ones are no part of the moment; what is new and not decided yet is part of the next. */
@@ -99,7 +102,7 @@ function opening(context: WriteContext): WriterVerbs['openRound'] {
   const undecided = db.prepare<[number, number], number>(STUDY_UNDECIDED).pluck()
   const insert = db.prepare(ROUND_INSERT)
   const freeze = db.prepare<[number, number]>(MEMBERS_FREEZE)
-  const hasNew = db.prepare<[number], number>(STUDY_HAS_NEW).pluck()
+  const hasReady = db.prepare<[number], number>(STUDY_HAS_READY).pluck()
   const settled = db.prepare<[number]>(STUDY_SETTLED)
   const timers = studyTimers(context)
 
@@ -109,13 +112,14 @@ function opening(context: WriteContext): WriterVerbs['openRound'] {
     const open = openOf.get(seq)
     // Rounds of one study follow one another: what came since takes part in the next.
     if (open !== undefined) return { kind: 'opened', round: { ...open, studyInstanceUid: uid } }
+    const isReady = hasReady.get(seq) !== undefined
     // The longest time ends a stream that never pauses: waiting for what comes in would be waiting for its end.
-    if (undecided.get(seq, settledBy === 'longest' ? 0 : 1) !== undefined) {
+    if (undecided.get(seq, settledBy === 'longest' && isReady ? 0 : 1) !== undefined) {
       timers.later(seq, context.at() + NOT_YET_MS)
       return { kind: 'not-yet' }
     }
     timers.done(seq)
-    if (hasNew.get(seq) === undefined) {
+    if (!isReady) {
       settled.run(seq)
       return { kind: 'nothing-new' }
     }
