@@ -26,7 +26,7 @@ export type OpenRoundOutcome =
   | { readonly kind: 'opened'; readonly round: OpenRound }
   /** Nothing has come since the last round. */
   | { readonly kind: 'nothing-new' }
-  /** Some of it is not decided at the instance moment yet: the timer is set again. */
+  /** Some of it is not decided at the instance moment yet, and the timer is set again; or its quiet has begun again. */
   | { readonly kind: 'not-yet' }
 
 export interface RoundMember extends Omit<Unplanned, 'version'> {

@@ -164,7 +164,7 @@ export async function tellHis(ledger: Ledger, study: string): Promise<void> {
   const [instance] = await admit(ledger, study, 1)
   const waits: NewObligation = { kind: 'WAIT', rule: null, reason: 'study', question: null, until: null }
   await decideAll(ledger, [waits], MOMENT)
-  const opened = await ledger.openRound(study, 'quiet')
+  const opened = await ledger.openRound(study, 'operator')
   if (opened.kind !== 'opened' || instance === undefined) throw new Error(opened.kind)
   const notice = { service: 'his', call: 'arrived', arguments: { accession: PATIENT.accession }, rule: RULE }
   const change = { tag: '(0010,0030)', keyword: 'PatientBirthDate', verb: 'set', before: null, after: PATIENT.birth }

@@ -75,7 +75,7 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
   const undecided = async (): Promise<readonly InstanceId[]> => (await ledger.unplanned(5_000)).map(({ id }) => id)
   const stateOf = async (id: InstanceId) => (await ledger.views.instance(id))?.state
   const open1 = async (): Promise<OpenRound> => {
-    const outcome = await ledger.openRound('2.25.1', 'quiet')
+    const outcome = await ledger.openRound('2.25.1', 'operator')
     return outcome.kind === 'opened' ? outcome.round : fail(outcome.kind)
   }
   const part = (round: OpenRound, members: RoundPart['members'], more: Partial<RoundPart> = {}): RoundPart => ({
@@ -493,10 +493,21 @@ export function momentsConformance(name: string, open: () => Promise<Opened>): v
     test('wait for what is not decided at its own moment', async () => {
       await member()
       const late = await admitted()
-      expect(await ledger.openRound('2.25.1', 'quiet')).toEqual({ kind: 'not-yet' })
+      expect(await ledger.openRound('2.25.1', 'operator')).toEqual({ kind: 'not-yet' })
       expect(await ledger.nextStudyAt()).toBe(ledger.now() + 1_000)
       await plan(late, [forward('pacs')], { moment: POLICY })
       await open1()
+    })
+
+    test('do not come when more of the study was decided since its quiet was found to be over', async () => {
+      await member()
+      await opened.clock.advance(90_000)
+      expect(await ledger.dueStudies(10)).toEqual([{ studyInstanceUid: '2.25.1', settledBy: 'quiet' }])
+      await member()
+      expect(await ledger.openRound('2.25.1', 'quiet')).toEqual({ kind: 'not-yet' })
+      expect(await ledger.nextStudyAt()).toBe(ledger.now() + 90_000)
+      await opened.clock.advance(90_000)
+      expect(await ledger.openRound('2.25.1', 'quiet')).toMatchObject({ kind: 'opened' })
     })
 
     test('that were waited for longest come without what streams in just then, which takes part in the next', async () => {

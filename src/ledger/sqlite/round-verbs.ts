@@ -18,6 +18,7 @@ export const STUDY_BY_UID = `SELECT seq FROM study WHERE study_instance_uid = ?`
 export const ROUND_OPEN_OF = `SELECT id, number, version, settled_by AS settledBy,
   ruleset_digest AS begunBy FROM study_round
   WHERE study = ? AND state = 'OPEN' ORDER BY number LIMIT 1`
+export const QUIET_UNTIL = `SELECT due_at FROM study_timer WHERE study = ?`
 export const ROUND_LAST = `SELECT max(number) FROM study_round WHERE study = ?`
 /** What is not decided at its own moment yet: any of it, or only what a round has had already. */
 export const STUDY_UNDECIDED = `SELECT 1 FROM instance i WHERE i.study = ? AND +i.undecided = 1
@@ -99,6 +100,7 @@ function opening(context: WriteContext): WriterVerbs['openRound'] {
   const study = db.prepare<[string], number>(STUDY_BY_UID).pluck()
   const openOf = db.prepare<[number], OpenOf>(ROUND_OPEN_OF)
   const last = db.prepare<[number], number | null>(ROUND_LAST).pluck()
+  const quietUntil = db.prepare<[number], number>(QUIET_UNTIL).pluck()
   const undecided = db.prepare<[number, number], number>(STUDY_UNDECIDED).pluck()
   const insert = db.prepare(ROUND_INSERT)
   const freeze = db.prepare<[number, number]>(MEMBERS_FREEZE)
@@ -112,6 +114,8 @@ function opening(context: WriteContext): WriterVerbs['openRound'] {
     const open = openOf.get(seq)
     // Rounds of one study follow one another: what came since takes part in the next.
     if (open !== undefined) return { kind: 'opened', round: { ...open, studyInstanceUid: uid } }
+    // More of it was decided since somebody saw that it was over.
+    if (settledBy === 'quiet' && (quietUntil.get(seq) ?? 0) > context.at()) return { kind: 'not-yet' }
     const isReady = hasReady.get(seq) !== undefined
     // The longest time ends a stream that never pauses: waiting for what comes in would be waiting for its end.
     if (undecided.get(seq, settledBy === 'longest' && isReady ? 0 : 1) !== undefined) {
