@@ -162,7 +162,8 @@ class StoreLine implements Line {
     if (context === undefined || this.#association === undefined) {
       this.#options.deps.notes.refuse(need)
       this.#options.deps.noted()
-      return unsent(outgoing, NO_TRANSFER_SYNTAX)
+      const sent = unsent(outgoing, NO_TRANSFER_SYNTAX)
+      return this.#association === undefined ? sent : { ...sent, isThere: true }
     }
     this.#options.deps.notes.used(need)
     this.#options.deps.noted()

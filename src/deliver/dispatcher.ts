@@ -271,6 +271,10 @@ export class Dispatcher implements Service {
     this.#settle(delivery, sent, tried)
     if (verdict.scope === 'association') this.#associationLost(verdict.reason ?? 'connection-closed')
     else if (isWordOfDestination(sent)) this.#answered()
+    else if (sent.isThere && this.#circuit.isHalfOpen) {
+      this.#circuit.succeed('echo')
+      this.#events.wake('low')
+    }
   }
 
   #unreached(first: ClaimedDelivery, sharers: readonly ClaimedDelivery[], why: Unreachable, tried: Tried): void {

@@ -8,6 +8,8 @@ export interface Sent {
   readonly verdict: Verdict
   /** SHA-256 of the data set after its edits; null when it was not sent to its end. */
   readonly sha256: string | null
+  /** The destination was there, though it was not asked about this one. */
+  readonly isThere?: true
 }
 
 /** What became of one delivery of several. */

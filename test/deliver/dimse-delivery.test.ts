@@ -523,6 +523,24 @@ describe('delivering by C-STORE', () => {
     expect(await harness.dispatchers.verify('archive')).toMatchObject({ reached: true })
   })
 
+  test('an archive that is back counts as back, though it takes nothing of what is owed to it', async () => {
+    const server = use(await recordingServer({ handlers: { stores: new Map() } }))
+    const harness = await delivering({ destinations: [archiveAt(server.port)] })
+    await harness.ledger.destinationDown('archive', 1, harness.ledger.now(), 'connection-refused')
+    const { deliveries } = await harness.owe(small(1).file)
+    const up = Promise.withResolvers<void>()
+    const plain = harness.ledger.destinationUp.bind(harness.ledger)
+    jest.spyOn(harness.ledger, 'destinationUp').mockImplementation(async (name) => {
+      await plain(name)
+      up.resolve()
+    })
+    await harness.start()
+    await harness.until(1)
+    expect(await harness.delivery(deliveries[0])).toMatchObject({ state: 'HELD', reason: 'no-transfer-syntax' })
+    await up.promise
+    expect((await harness.condition())?.down ?? null).toBe(null)
+  }, 20_000)
+
   test('an echo tells an operator whether somebody is there', async () => {
     const server = await answering()
     const port = await freePort()
