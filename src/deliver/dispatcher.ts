@@ -213,9 +213,10 @@ export class Dispatcher implements Service {
     else this.#echoed()
   }
 
+  /** Whoever rests is woken. A wake for nobody would be remembered, and end the next rest before it began. */
   #echoed(): void {
+    this.#tryAgain()
     this.#circuit.succeed('echo')
-    this.#events.wake('try-again')
   }
 
   #tryAgain(): void {

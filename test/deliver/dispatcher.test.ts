@@ -23,6 +23,14 @@ const BUSY: Verdict = {
   status: '0x0110',
 }
 
+const FULL: Verdict = {
+  state: 'READY',
+  scope: 'destination',
+  retry: 'transient',
+  reason: 'out-of-resources',
+  status: '0xA700',
+}
+
 /** A destination that answers as it is told. */
 class Scripted implements Sender {
   lines = 2
@@ -221,6 +229,20 @@ test('while a destination rests nothing is claimed, and a probe is one line', as
   gate.resolve(DELIVERED)
   await calm()
   expect(queue.left).toBe(0)
+})
+
+test('a destination that answers an echo and then takes nothing rests all the same, longer each time', async () => {
+  const { clock, queue, sender, conditions, calm } = await dispatching({ verifies: true })
+  sender.answer = () => FULL
+  queue.owe(many(5))
+  await calm()
+  for (const [round, rest] of [2_000, 4_000, 8_000].entries()) {
+    const before = sender.connections
+    await clock.advance(rest)
+    await calm()
+    expect(sender.connections).toBe(before + 1)
+    expect(conditions.at(-1)).toBe(`down ${round + 2}`)
+  }
 })
 
 test('an operator’s echo brings a resting destination back at once', async () => {
