@@ -251,7 +251,7 @@ export class Dispatcher implements Service {
     },
     tried: (delivery, sent, tried) => this.#tried(delivery, sent, tried),
     unreached: (delivery, sharers, why, tried) => this.#unreached(delivery, sharers, why, tried),
-    untried: (delivery) => this.#giveBack([delivery]),
+    untried: (delivery, maybeTaken) => this.#giveBack([delivery], maybeTaken),
     lost: (deliveries) => this.#deps.queue.letGo(deliveries),
   }
 

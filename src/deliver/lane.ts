@@ -23,8 +23,8 @@ export interface LaneOwner {
   tried(delivery: ClaimedDelivery, sent: Sent, tried: Tried): void
   /** No line could be opened for it; `sharers` fail with it where the failure is not the destination's. */
   unreached(delivery: ClaimedDelivery, sharers: readonly ClaimedDelivery[], why: Unreachable, tried: Tried): void
-  /** Taken and not tried after all. */
-  untried(delivery: ClaimedDelivery): void
+  /** Taken, and not tried after all on any way that is in force. */
+  untried(delivery: ClaimedDelivery, maybeTaken?: boolean): void
   /** The lane has failed over these: what became of them it cannot say. */
   lost(deliveries: readonly ClaimedDelivery[]): void
   /** Waits a little for more work; false when none came and the line should be let go. */
@@ -142,8 +142,12 @@ export class Lane {
     for (const each of sent ?? []) this.#tried(each.delivery, each.sent, tried)
   }
 
+  /** What a destination that is in force no more says of itself is no word on the one that is. */
   #tried(delivery: ClaimedDelivery, sent: Sent, tried: Tried): void {
-    this.#owner.tried(delivery, sent, tried)
+    const { scope, retry } = sent.verdict
+    if (scope === 'destination' && this.#sender !== this.#owner.sender())
+      this.#owner.untried(delivery, retry === 'ambiguous')
+    else this.#owner.tried(delivery, sent, tried)
     this.#inHand.delete(delivery)
   }
 

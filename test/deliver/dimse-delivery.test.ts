@@ -506,6 +506,30 @@ describe('delivering by C-STORE', () => {
     },
   )
 
+  test('nor is what the old one said of an instance that was still on its way there', async () => {
+    const answer = Promise.withResolvers<StoreReply>()
+    const asked = Promise.withResolvers<void>()
+    const full = use(
+      await recordingServer({
+        end: () => {
+          asked.resolve()
+          return answer.promise
+        },
+      }),
+    )
+    const server = await answering()
+    const harness = await delivering({ destinations: [archiveAt(full.port)] })
+    const down = jest.spyOn(harness.ledger, 'destinationDown')
+    const { deliveries } = await harness.owe(small(1).file)
+    await harness.start()
+    await asked.promise
+    await harness.reconfigure([archiveAt(server.port)])
+    answer.resolve({ status: 0xa700 })
+    await harness.until(1)
+    expect(await harness.tries(deliveries[0])).toEqual(['DELIVERED 0x0000'])
+    expect(down).not.toHaveBeenCalled()
+  })
+
   test('an archive that knows the titles of modalities alone is there for an echo, and gets everything', async () => {
     const server = use(
       await recordingServer({
