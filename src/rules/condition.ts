@@ -34,9 +34,9 @@ export class Values {
     this.#seen = seen
   }
 
-  /** What was too long for the patterns that looked at it: then nothing that was judged since is worth anything. */
-  get tooLong(): Name | undefined {
-    return this.#seen.tooLong
+  /** Why something could not be judged: then nothing that was judged since is worth anything. */
+  get unjudged(): string | undefined {
+    return this.#seen.unjudged
   }
 
   /** The same values, for a branch of the rules that knows these answers. */
@@ -56,7 +56,11 @@ export class Values {
 
   judge(test: Test): boolean {
     const values = this.of(test.name, test.slot)
-    const { steps, holds } = test.predicate
+    const { steps, compares, holds } = test.predicate
+    if (compares && values.includes(UNSEEN)) {
+      this.#seen.unjudged ??= `${test.name.text} is too large to be compared`
+      return false
+    }
     const long = steps === 0 ? 0 : lengthOfLong(values)
     return long === 0 ? holds(values) : this.#judgeLong(test, values, steps * long)
   }
@@ -66,7 +70,7 @@ export class Values {
     const known = seen.judged.get(test)
     if (known !== undefined) return known
     seen.stepsLeft -= steps
-    if (seen.stepsLeft < 0) seen.tooLong ??= test.name
+    if (seen.stepsLeft < 0) seen.unjudged ??= `${test.name.text} is too long for its pattern`
     const outcome = seen.stepsLeft >= 0 && test.predicate.holds(values)
     if (test.name.kind !== 'answer') seen.judged.set(test, outcome)
     return outcome
@@ -78,10 +82,10 @@ interface Seen {
   readonly slots: (readonly string[] | undefined)[]
   readonly judged: Map<Test, boolean>
   stepsLeft: number
-  tooLong: Name | undefined
+  unjudged: string | undefined
 }
 
-const newlySeen = (): Seen => ({ slots: [], judged: new Map(), stepsLeft: MOST_STEPS, tooLong: undefined })
+const newlySeen = (): Seen => ({ slots: [], judged: new Map(), stepsLeft: MOST_STEPS, unjudged: undefined })
 
 function lengthOfLong(values: readonly string[]): number {
   let length = 0
@@ -114,11 +118,14 @@ export function matchedValues(name: Name, facts: Facts): readonly string[] {
   // Bytes and sequences have no text to compare; that they are there is all that can be asked.
   if (OPAQUE.has(vr)) return header.has(name.path) ? [SOMETHING] : []
   const values = header.values(name.path)?.filter((value) => isSaid(value, vr))
-  return values?.map((value) => comparable(value, vr)) ?? [SOMETHING]
+  if (values !== undefined) return values.map((value) => comparable(value, vr))
+  return [name.isPrivate || header.vr(name.path) === 'UN' ? SOMETHING : UNSEEN]
 }
 
 /** Equal to no text of a rule: values are compared without NULs around them, and such a text is refused. */
 export const SOMETHING = '\0'
+/** In place of a text that the header leaves out for its size: whether it is what a rule looks for, nobody knows. */
+export const UNSEEN = '\0\0'
 const OPAQUE: ReadonlySet<string> = new Set(['SQ', 'OB', 'OD', 'OF', 'OL', 'OV', 'OW'])
 
 /** Whether the match holds for these values. */

@@ -14,6 +14,8 @@ export interface Predicate {
   readonly holds: (values: readonly string[]) => boolean
   /** Of its patterns, for a character of the value; 0: it has none. */
   readonly steps: number
+  /** Whether it looks at what a value is, and not only whether there is one. */
+  readonly compares: boolean
   /** Where it asks for nothing but that some value is one of these. */
   readonly among?: ReadonlySet<string>
   /** What is said of the name when it holds, and when it does not: `is CT`, `is not CT`. */
@@ -174,10 +176,11 @@ function overValues(tests: readonly ValueTest[]): Predicate {
   const yes = tests.map((test) => test.yes).join(' and ')
   const steps = tests.reduce((sum, test) => sum + (test.steps ?? 0), 0)
   if (only !== undefined && more.length === 0)
-    return { holds: (values) => values.some(only.test), steps, yes, no: only.no }
+    return { holds: (values) => values.some(only.test), steps, compares: true, yes, no: only.no }
   return {
     holds: (values) => values.some((value) => tests.every(({ test }) => test(value))),
     steps,
+    compares: true,
     yes,
     no: `does not: ${yes}`,
   }
@@ -185,16 +188,18 @@ function overValues(tests: readonly ValueTest[]): Predicate {
 
 function presence(wanted: boolean): Predicate {
   const words = wanted ? { yes: 'has a value', no: 'has no value' } : { yes: 'has no value', no: 'has a value' }
-  return { holds: (values) => values.length > 0 === wanted, steps: 0, ...words }
+  return { holds: (values) => values.length > 0 === wanted, steps: 0, compares: false, ...words }
 }
 
 function negate(inner: Predicate | undefined): Predicate | undefined {
   if (inner === undefined) return undefined
-  return { holds: (values) => !inner.holds(values), steps: inner.steps, yes: inner.no, no: inner.yes }
+  const { steps, compares, yes, no } = inner
+  return { holds: (values) => !inner.holds(values), steps, compares, yes: no, no: yes }
 }
 
 function together(parts: readonly Predicate[]): Predicate {
   const yes = parts.map((part) => part.yes).join(' and ')
   const steps = parts.reduce((sum, part) => sum + part.steps, 0)
-  return { holds: (values) => parts.every((part) => part.holds(values)), steps, yes, no: `does not: ${yes}` }
+  const compares = parts.some((part) => part.compares)
+  return { holds: (values) => parts.every((part) => part.holds(values)), steps, compares, yes, no: `does not: ${yes}` }
 }

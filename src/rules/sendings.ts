@@ -51,8 +51,8 @@ export class Sendings {
     for (const tally of this.#tallies) {
       const { rule, entry, rewriting, answers } = tally.sending
       const chosen = entry.only === undefined || holds(entry.only, values.within(answers))
-      if (entry.only !== undefined && values.tooLong !== undefined) {
-        hold(tally, `only: ${values.tooLong.text} is too long for its pattern`, member)
+      if (entry.only !== undefined && values.unjudged !== undefined) {
+        hold(tally, `only: ${values.unjudged}`, member)
         continue
       }
       if (!chosen) continue

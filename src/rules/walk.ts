@@ -134,7 +134,7 @@ class Walking implements Course {
     for (const rule of rules) {
       if (rule.on !== this.#scene.on) continue
       const matched = rule.match === undefined || holds(rule.match, values)
-      if (values.tooLong !== undefined) return this.#giveUp(rule, values.tooLong)
+      if (values.unjudged !== undefined) return this.#giveUp(rule, values.unjudged)
       if (this.#scene.tracing) this.#trace(rule, matched, values, depth)
       if (!matched) continue
       this.#apply(rule, branch, depth)
@@ -143,9 +143,9 @@ class Walking implements Course {
     return undefined
   }
 
-  #giveUp({ ref }: Rule, { text }: Name): undefined {
+  #giveUp({ ref }: Rule, why: string): undefined {
     const rule = { ...ref, rulesetDigest: this.#ruleset.digest }
-    this.unjudged ??= { rule, reason: `match: ${text} is too long for its pattern` }
+    this.unjudged ??= { rule, reason: `match: ${why}` }
   }
 
   #apply(rule: Rule, outer: Branch, depth: number): void {

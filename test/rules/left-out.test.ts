@@ -1,6 +1,7 @@
 // A value that is too large for a header is there all the same: nothing of it leaves where it was to be changed.
 import { expect, test } from '@jest/globals'
 import { transferSyntaxOf } from '../../src/dicom/transfer-syntax.ts'
+import { decide } from '../../src/rules/decide.ts'
 import { decideStudy } from '../../src/rules/decide-study.ts'
 import { encode, type MadeElement } from '../dicom/random-data-set.ts'
 import { EXPLICIT, factsOf, rewritten, text } from './instance.ts'
@@ -72,4 +73,27 @@ rules: [{ name: t, on: study, notify: [{ call: his.arrived, with: { text: "{Text
   const member = { id: 'i1', facts, isNew: true, isHeld: false, isWanted: true }
   const { notifies } = decideStudy(ruleset, { members: [member], settledBy: 'quiet' })
   expect(notifies.map((notify) => notify.arguments)).toEqual([{}])
+})
+
+test('whether it is what a match looks for nobody knows, so the instance is held whole', async () => {
+  const facts = await factsOf(encode(elements, transferSyntaxOf(EXPLICIT)))
+  const decided = (match: string) => {
+    const rules = `rules: [{ name: r, match: ${match}, forward: [a] }, { name: s, forward: [b] }]`
+    const { forwards, holds } = decide(rulesetOf(rules), facts)
+    return { to: forwards.map(({ destination }) => destination), held: holds.map(({ reason }) => reason) }
+  }
+  const unjudged = { to: [], held: ['match: TextValue is too large to be compared'] }
+  expect(decided('{ TextValue: { contains: VIP } }')).toEqual(unjudged)
+  expect(decided('{ not: { TextValue: { contains: VIP } } }')).toEqual(unjudged)
+  expect(decided('{ TextValue: { not: X } }')).toEqual(unjudged)
+  expect(decided('{ TextValue: { present: true } }')).toEqual({ to: ['a', 'b'], held: [] })
+  const member = { id: 'i1', facts, isNew: true, isHeld: false, isWanted: false }
+  const study = rulesetOf('rules: [{ name: r, on: study, match: { not: { TextValue: VIP } }, forward: [a] }]')
+  expect(decideStudy(study, { members: [member], settledBy: 'quiet' }).holds).toMatchObject([
+    { reason: 'match: TextValue is too large to be compared', members: ['i1'] },
+  ])
+  const chosen = rulesetOf('rules: [{ name: r, on: study, forward: [{ to: a, only: { TextValue: X } }, b] }]')
+  const { forwards, holds } = decideStudy(chosen, { members: [member], settledBy: 'quiet' })
+  expect(forwards.map(({ destination }) => destination)).toEqual(['b'])
+  expect(holds).toMatchObject([{ reason: 'only: TextValue is too large to be compared', members: ['i1'] }])
 })
