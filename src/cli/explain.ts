@@ -56,6 +56,7 @@ async function explainFiles(
 ): Promise<number> {
   const files: ReadFile[] = []
   for (const path of paths) {
+    if (context.signal.aborted) throw new KurirError('aborted', 'transient', `stopped before ${path}`)
     const file = await readFacts(path, sender, ruleset)
     files.push(file)
     if (asStudy && isOfStudy(file)) continue

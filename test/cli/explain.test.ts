@@ -217,3 +217,12 @@ rules: [ { name: whole, on: study, forward: [out] } ]
     'waits      for its study: a rule of that moment may want it',
   ])
 })
+
+test('told to stop, it does not read the rest', async () => {
+  kurir.stop()
+  expect(await kurir.run('explain', chest, chest)).toMatchObject({
+    code: 1,
+    printed: [],
+    complaints: [`kurir explain: stopped before ${chest}`],
+  })
+})
