@@ -108,6 +108,13 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
         { id: same.id, bytes: 'changed' },
         null,
       ])
+      const { rows } = await ledger.views.auditEvents({ event: 'DICOM Instances Transferred' }, { first: 9 })
+      expect(rows.map(({ row }) => [row.outcome, row.detail])).toEqual([
+        ['received', null],
+        ['received, other bytes under its UID', `instance ${same.id} has the same SOP Instance UID`],
+        ['received', null],
+        ['received', null],
+      ])
     })
 
     test('admitting the same id again, as recovery may, changes nothing', async () => {

@@ -76,9 +76,10 @@ export function admitVerbs(context: WriteContext): Pick<WriterVerbs, 'admit' | '
     context.audit.append(context.at(), {
       event: 'DICOM Instances Transferred',
       actor: by ?? reception.callingAe ?? reception.door,
-      outcome: readable ? 'received' : 'received, held unreadable',
+      outcome: readable ? receivedBeside(earlier) : 'received, held unreadable',
       subject: ['Instance', id],
-      detail: unreadable,
+      detail:
+        unreadable ?? (earlier?.bytes === 'changed' ? `instance ${earlier.id} has the same SOP Instance UID` : null),
     })
     for (const amendment of amendments) {
       amend(seq, amendment, amendment.by)
@@ -104,6 +105,10 @@ export function admitVerbs(context: WriteContext): Pick<WriterVerbs, 'admit' | '
     },
   }
 }
+
+/** Other bytes under a UID that is here are kept, and the trail says so (ARCHITECTURE.md 4). */
+const receivedBeside = (earlier: Admitted['earlier']): string =>
+  earlier?.bytes === 'changed' ? 'received, other bytes under its UID' : 'received'
 
 /** What was discarded because the withdrawn one would be sent is owed a decision of its own: it was acknowledged. */
 function duplicatesStandAlone(context: WriteContext): (withdrawn: number) => void {
