@@ -26,9 +26,6 @@ const LAST_PAUSE = ms(1_000)
 /** Without a wake: what an operator cancels wakes nobody. */
 const LOOK_ANYWAY = ms(5_000)
 
-/** Of one instance, newest first. */
-const MOST_DELIVERIES = 200
-
 const AE_TITLE = /^[\x20-\x5b\x5d-\x7e]{1,16}$/
 
 /** The two titles of a relay's path; undefined for what is no AE title. */
@@ -139,8 +136,7 @@ async function relayedOf(
 
 /** Of an instance that rules send elsewhere as well, the one to this destination. */
 async function newest(deps: RelayDeps, instance: InstanceId, destination: string): Promise<DeliveryRow | undefined> {
-  const { rows } = await deps.views.deliveries({ instance }, { first: MOST_DELIVERIES })
-  return rows.find(({ row }) => row.destination === destination)?.row
+  return (await deps.views.deliveries({ instance, destination }, { first: 1 })).rows[0]?.row
 }
 
 /** The same bytes on their way already make no second delivery: once that is decided, the first stands for both. */

@@ -158,8 +158,8 @@ export interface Ledger extends AsyncDisposable, AmendmentVerbs, HoldVerbs, Ques
   now(): Instant
   /**
    * Topics: `plan` (something to decide), `study` (a moment is set or a round to be decided), `question`, `errand`,
-   * `deliver:<destination>` (something became due), `settled` (a delivery has come to its end), `destination:<name>`.
-   * After commit.
+   * `deliver:<destination>` (something became due), `settled` (a delivery has come to its end, or stands for a duplicate's),
+   * `destination:<name>`. After commit.
    */
   readonly wakes: Wakes
   readonly views: LedgerViews

@@ -127,6 +127,13 @@ test('of several tries the last one’s answer is told', async () => {
   expect(await relay('/KURIR/PATIENT/studies', 1)).toMatchObject({ status: 409, failed: [[uid(1), 0xa900]] })
 })
 
+test('what was refused and is relayed again is answered by what the archive says now', async () => {
+  answers.set(uid(1), 0xa900)
+  expect((await relay('/KURIR/OURS/studies', 1)).status).toBe(409)
+  answers.delete(uid(1))
+  expect(await relay('/KURIR/OURS/studies', 1)).toMatchObject({ status: 200, failed: [] })
+})
+
 test('an archive that cannot be reached is no error: 202, and what is stored is still to be delivered', async () => {
   expect(await relay('/RELAYER/DEAD/studies?wait=0.3', 1)).toMatchObject({
     status: 202,

@@ -87,6 +87,7 @@ export function planVerbs(context: WriteContext, duplicateWindowMs: number): Pic
   function oweNothing(row: Planned, digest: string, twin: Twin): Owed {
     const by = { instance: row.seq, study: row.study, round: null, digest }
     owe(by, { kind: 'DISCARD', rule: null, reason: 'duplicate' })
+    context.wake('settled')
     return { outcome: { kind: 'duplicate', of: twin.id }, answered: false }
   }
 
