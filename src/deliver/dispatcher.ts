@@ -162,7 +162,8 @@ export class Dispatcher implements Service {
     )
     const looks = await Promise.race([isTime, this.#events.next('low', either).then(() => false)])
     over.abort()
-    if (looks && !this.#circuit.isHalfOpen && this.#mayTake()) await this.#claim('urgent')
+    const isNext = this.#hopper.waiting[0]?.urgent === true
+    if (looks && !isNext && !this.#circuit.isHalfOpen && this.#mayTake()) await this.#claim('urgent')
   }
 
   async #claim(only?: 'urgent'): Promise<void> {

@@ -231,6 +231,22 @@ test('while a destination rests nothing is claimed, and a probe is one line', as
   expect(queue.left).toBe(0)
 })
 
+test('where all is urgent no more is claimed ahead than else', async () => {
+  const { clock, queue, sender, dispatcher, calm } = await dispatching()
+  const gate = Promise.withResolvers<Verdict>()
+  sender.answer = () => gate.promise
+  queue.owe(Array.from({ length: 1_000 }, (_, n) => claimed({ id: `d${n}`, urgent: true })))
+  await calm()
+  for (let second = 0; second < 20; second += 1) {
+    await clock.advance(1_000)
+    await calm()
+  }
+  expect(dispatcher.inWork.waiting).toBeLessThanOrEqual(64)
+  gate.resolve(DELIVERED)
+  await calm()
+  expect(queue.left).toBe(0)
+})
+
 test('a destination that answers an echo and then takes nothing rests all the same, longer each time', async () => {
   const { clock, queue, sender, conditions, calm } = await dispatching({ verifies: true })
   sender.answer = () => FULL
