@@ -31,7 +31,8 @@ function isReadyFile(value: unknown): value is ReadyFile {
 /** Its number may be another process's by now, in a container above all: then nobody is at the port. */
 async function isRefused(origin: string): Promise<boolean> {
   try {
-    await fetch(`${origin}/livez`, { signal: AbortSignal.timeout(10_000) })
+    const answer = await fetch(`${origin}/livez`, { signal: AbortSignal.timeout(10_000) })
+    await answer.body?.cancel()
     return false
   } catch (error) {
     return Error.isError(error) && hasErrno(error.cause, 'ECONNREFUSED')

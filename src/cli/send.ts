@@ -72,8 +72,12 @@ async function sendBatch(
   for (const [index, file] of batch.files.entries()) {
     context.terminal?.rewrite(`${index + 1} of ${total}`)
     const problem = await sendFile(association, file)
-    if (problem === undefined) sent += 1
-    else context.complain(`${file.path}: ${problem}`)
+    if (problem === undefined) {
+      sent += 1
+      continue
+    }
+    context.terminal?.rewrite('')
+    context.complain(`${file.path}: ${problem}`)
   }
   return sent
 }
