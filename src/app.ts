@@ -12,6 +12,7 @@ import { asSet } from './app/as-set.ts'
 import { associationEvents } from './app/association-events.ts'
 import { deliveryParts } from './app/deliveries.ts'
 import { DeclaredDestinations } from './app/destinations.ts'
+import { DimsePorts, type OpenDimsePorts } from './app/dimse-ports.ts'
 import { dropFolders } from './app/drop-folders.ts'
 import { GoneDestinations } from './app/gone-destinations.ts'
 import { Health } from './app/health.ts'
@@ -30,7 +31,6 @@ import { Dispatchers } from './deliver/dispatchers.ts'
 import type { AeTitle } from './dicom/ae-title.ts'
 import type { SopClassUid } from './dicom/uid.ts'
 import type { StoreHandler } from './dimse/handler.ts'
-import { createDimseServer } from './dimse/server.ts'
 import { createListener } from './http/listener.ts'
 import { describeApi } from './http/openapi.ts'
 import { CallerGate } from './ingest/caller-gate.ts'
@@ -60,8 +60,7 @@ export interface AppOptions {
 }
 
 /** Where the doors ended up: what port 0 became. */
-export interface OpenPorts {
-  readonly dicomPort: number
+export interface OpenPorts extends OpenDimsePorts {
   readonly httpPort: number
   readonly adminPort: number
 }
@@ -196,20 +195,12 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     log,
   })
   const door = createDimseDoor({ spool, clock, log, meter: metrics, onChanged: (caller) => gate.onChanged(caller) })
-  const server = unwinding.use(
-    createDimseServer({
+  const dimse = unwinding.use(
+    await DimsePorts.create(settings, {
       clock,
       newId,
       handlers: { stores: new Map<SopClassUid, StoreHandler>(), storage: door },
       admit: (proposal) => gate.admit(proposal),
-      maxAssociations: settings.maxAssociations,
-      drain: settings.stopTimeout,
-      timeouts: {
-        artim: settings.acseTimeout,
-        acse: settings.acseTimeout,
-        network: settings.networkTimeout,
-        idle: settings.idleTimeout,
-      },
       events: associationEvents(log, metrics, associations),
     }),
   )
@@ -270,22 +261,22 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     await moments.start(stopping.signal)
     rules.watch()
     const adminPort = await asSet('KURIR_ADMIN_HOST and KURIR_ADMIN_PORT', admin.listen())
-    const dicom = server.listen(settings.dicomHost, settings.dicomPort)
-    const dicomPort = await asSet('KURIR_DICOM_HOST and KURIR_DICOM_PORT', dicom)
+    const dimsePorts = await dimse.listen()
     const httpPort = await asSet('KURIR_HTTP_HOST and KURIR_HTTP_PORT', integrators.listen())
     await folderDoor.start(stopping.signal)
     health.doorsOpen = true
-    const ready = { dicomPort, httpPort, adminPort, pid: process.pid }
+    const ports = { ...dimsePorts, httpPort, adminPort }
+    const ready = { ...ports, pid: process.pid }
     await writeFile(inData('ready.json'), `${JSON.stringify(ready)}\n`)
     log.info('ready', { ...ready, version })
-    return { dicomPort, httpPort, adminPort }
+    return ports
   }
 
   // Stopping begins here, upward in these lines. Both sides at once, so that it takes no longer than the slower; what still
   // comes in is decided after a restart. Whatever of it fails, the rest is stopped.
   unwinding.defer(async () => {
     const sent = planner[Symbol.asyncDispose]().then(() => dispatchers[Symbol.asyncDispose]())
-    const doors = [server.stop(), integrators[Symbol.asyncDispose](), folderDoor[Symbol.asyncDispose]()]
+    const doors = [dimse[Symbol.asyncDispose](), integrators[Symbol.asyncDispose](), folderDoor[Symbol.asyncDispose]()]
     for (const end of await Promise.allSettled([...doors, sent])) if (end.status === 'rejected') throw end.reason
   })
   unwinding.defer(() => rm(inData('ready.json'), { force: true }))

@@ -40,6 +40,7 @@ export interface LogFields {
   readonly method?: string
   readonly route?: string
   readonly dicomPort?: number
+  readonly dicomTlsPort?: number
   readonly httpPort?: number
   readonly adminPort?: number
   readonly pid?: number

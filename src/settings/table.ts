@@ -35,6 +35,8 @@ function port(given: string): Reading<number> {
   return fits ? value(number) : mustBe('a port from 0 (any free one) to 65535')
 }
 
+const portIfAny = (given: string): Reading<number | undefined> => (given === '' ? value(undefined) : port(given))
+
 function wholeNumber(least: number, most: number) {
   return (given: string): Reading<number> => {
     const number = Number(given)
@@ -109,6 +111,28 @@ export const SETTINGS = {
   ),
   dicomHost: entry('KURIR_DICOM_HOST', '0.0.0.0', 'address', text('an address'), 'Where the DIMSE door listens.'),
   dicomPort: entry('KURIR_DICOM_PORT', '11112', 'port', port, 'The DIMSE door.'),
+  dicomTlsPort: entry(
+    'KURIR_DICOM_TLS_PORT',
+    '',
+    'port',
+    portIfAny,
+    'The DIMSE door with TLS, beside the other; 2762 is the registered port. Unsaid: none.',
+  ),
+  tlsCertFile: entry(
+    'KURIR_TLS_CERT_FILE',
+    '',
+    'file',
+    value<string>,
+    'Our certificate for it, PEM, with what it rests on.',
+  ),
+  tlsKeyFile: entry('KURIR_TLS_KEY_FILE', '', 'file', value<string>, 'The key of that certificate, PEM.'),
+  tlsCaFile: entry(
+    'KURIR_TLS_CA_FILE',
+    '',
+    'file',
+    value<string>,
+    'Whose certificates callers by TLS must show, PEM. Unsaid: they need none.',
+  ),
   httpHost: entry(
     'KURIR_HTTP_HOST',
     '0.0.0.0',
@@ -147,7 +171,7 @@ export const SETTINGS = {
     '1000',
     'associations',
     wholeNumber(1, 10_000),
-    'Beyond this many at once, an association is rejected for the time being.',
+    'Beyond this many at once on one port, an association is rejected for the time being.',
   ),
   acseTimeout: entry(
     'KURIR_ACSE_TIMEOUT',

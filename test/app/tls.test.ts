@@ -1,12 +1,14 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect } from '@jest/globals'
 import { commandLine } from '../cli/command-line.ts'
 import { siteFolders, startApp } from '../support/app-in-process.ts'
 import { ctInstance } from '../support/data-set.ts'
+import { dataSetOf } from '../support/data-set-bytes.ts'
 import { recordingServer } from '../support/dimse-server.ts'
-import { peerPath, testWithPeers } from '../support/peers.ts'
+import { peerEnv, peerPath, testWithPeers } from '../support/peers.ts'
 import { storeAll } from '../support/store-all.ts'
 import { untilSettled } from '../support/until-settled.ts'
 
@@ -58,6 +60,83 @@ rules: [ { name: everything, forward: [archive] } ]
     }
   },
 )
+
+testWithPeers(
+  ['openssl', 'storescu'],
+  'modalities send by TLS to a port of its own; where we are told whom to trust, those with no certificate of theirs are not heard',
+  async () => {
+    await using stack = new AsyncDisposableStack()
+    const site = stack.use(
+      await siteFolders(`version: 1\ndestinations: { out: { folder: { path: ./out, layout: "{SOPInstanceUID}" } } }
+rules: [ { name: everything, forward: [out] } ]\n`),
+    )
+    const file = (name: string): string => path.join(site.home, name)
+    for (const name of ['kurir', 'ct', 'stranger']) makeCertificate(file(`${name}.key`), file(`${name}.crt`))
+    const withTls = (settings: object) => ({
+      ...site,
+      environment: {
+        ...site.environment,
+        KURIR_DICOM_TLS_PORT: '0',
+        KURIR_TLS_CERT_FILE: file('kurir.crt'),
+        KURIR_TLS_KEY_FILE: file('kurir.key'),
+        ...settings,
+      },
+    })
+    const kurir = stack.use(await startApp(withTls({ KURIR_TLS_CA_FILE: file('ct.crt') })))
+    expect(JSON.parse(readFileSync(path.join(kurir.dataDir, 'ready.json'), 'utf8'))).toMatchObject({
+      dicomPort: kurir.dicomPort,
+      dicomTlsPort: kurir.dicomTlsPort,
+    })
+    const made = ctInstance({ sizeBytes: 600_000 })
+    writeFileSync(file('ct.dcm'), made.file)
+    const send = async (...tls: readonly string[]): Promise<boolean> => {
+      const to = ['-aec', 'KURIR', '127.0.0.1', String(kurir.dicomTlsPort), file('ct.dcm')]
+      const storescu = spawn(peerPath('storescu') ?? 'storescu', [...tls, ...to], { stdio: 'ignore', env: peerEnv })
+      const [code] = await once(storescu, 'exit')
+      return code === 0
+    }
+    const trusts = ['+cf', file('kurir.crt')]
+    expect(await send('+tla', ...trusts)).toBe(false)
+    expect(await send('+tls', file('stranger.key'), file('stranger.crt'), ...trusts)).toBe(false)
+    expect(await send()).toBe(false)
+    expect(await send('+tls', file('ct.key'), file('ct.crt'), ...trusts)).toBe(true)
+    await untilSettled(kurir, ['out'])
+    expect(dataSetOf(readFileSync(path.join(site.home, 'out', made.sopInstanceUid))).equals(made.dataSet)).toBe(true)
+    await kurir[Symbol.asyncDispose]()
+    expect(await send('+tls', file('ct.key'), file('ct.crt'), ...trusts)).toBe(false)
+    const open = stack.use(await startApp(withTls({ KURIR_DICOM_TLS_PORT: String(kurir.dicomTlsPort) })))
+    expect(open.dicomTlsPort).toBe(kurir.dicomTlsPort)
+    expect(await send('+tla', ...trusts)).toBe(true)
+  },
+)
+
+testWithPeers(['openssl'], 'a port with TLS that cannot be had is told by its setting and file', async () => {
+  await using site = await siteFolders('version: 1\n')
+  const file = (name: string): string => path.join(site.home, name)
+  for (const name of ['one', 'other']) makeCertificate(file(`${name}.key`), file(`${name}.crt`))
+  writeFileSync(file('rubbish.pem'), 'no certificate and no key')
+  const refusal = async (cert: string, key: string, ca = ''): Promise<string> => {
+    const files = { KURIR_TLS_CERT_FILE: cert, KURIR_TLS_KEY_FILE: key, KURIR_TLS_CA_FILE: ca }
+    const environment = { ...site.environment, KURIR_DICOM_TLS_PORT: '0', ...files }
+    return await startApp({ ...site, environment }).then(
+      async (app) => {
+        await app[Symbol.asyncDispose]()
+        return 'started'
+      },
+      (error: Error) => error.message,
+    )
+  }
+  const [crt, key] = [file('one.crt'), file('one.key')]
+  expect(await refusal('', '')).toMatch('wants a certificate and its key: KURIR_TLS_CERT_FILE and KURIR_TLS_KEY_FILE')
+  expect(await refusal(file('missing'), key)).toBe(`KURIR_TLS_CERT_FILE: ${file('missing')} is not there`)
+  expect(await refusal(crt, site.home)).toBe(`KURIR_TLS_KEY_FILE: ${site.home} cannot be read`)
+  expect(await refusal(crt, file('other.key'))).toMatch('hold no certificate and its key')
+  expect(await refusal(file('rubbish.pem'), key)).toMatch('hold no certificate and its key')
+  expect(await refusal(crt, key, file('rubbish.pem'))).toBe(
+    `KURIR_TLS_CA_FILE ${file('rubbish.pem')} holds no certificate`,
+  )
+  expect(await refusal(crt, key)).toBe('started')
+})
 
 function makeCertificate(key: string, cert: string): void {
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']

@@ -1,7 +1,7 @@
 // A whole Kurir inside the test's own process, on free ports and a folder of its own.
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { type App, createApp } from '../../src/app.ts'
+import { type App, createApp, type OpenPorts } from '../../src/app.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import { readSettings } from '../../src/settings/settings.ts'
 import { ReadableLog } from '../admin/admin-fixture.ts'
@@ -57,13 +57,10 @@ export async function siteFolders(
   }
 }
 
-export interface RunningApp extends AsyncDisposable {
+export interface RunningApp extends AsyncDisposable, OpenPorts {
   readonly app: App
   readonly log: ReadableLog
   readonly dataDir: string
-  readonly dicomPort: number
-  readonly httpPort: number
-  readonly adminPort: number
   /** As its administrator. */
   ask<Data>(query: string, variables?: Readonly<Record<string, unknown>>): Promise<Data>
 }
