@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino'
 import type { FailureCode } from './failure.ts'
+import { LineWriter } from './line-writer.ts'
 
 /**
  * Everything a log line may hold beside its event. There is no free text and nothing here can identify a patient:
@@ -57,12 +58,10 @@ export interface Log {
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** Debug and info lines are written together: a line for each instance would cost a system call for each. */
-const TOGETHER = { bytes: 8192, everyMs: 100 } as const
-
 /**
  * JSON lines on stdout, or readable ones when stdout is a terminal. Warnings and errors are written at once, with
- * everything before them; the others within a tenth of a second, and at the end of the process.
+ * everything before them; the others within a tenth of a second, and at the end of the process. Where stdout takes nothing,
+ * Kurir goes on: a megabyte of lines is kept, and how many were lost is said when it takes some again.
  */
 export function createLog(level: LogLevel, pretty: boolean): Log {
   const { sink, flush } = pretty ? prettySink(level) : jsonSink(level)
@@ -92,10 +91,11 @@ function prettySink(level: LogLevel): LogSink {
 
 function jsonSink(level: LogLevel): LogSink {
   const options = { level, base: null, formatters: { level: (label: string) => ({ level: label }) } }
-  const out = pino.destination({ dest: 1, sync: true, minLength: TOGETHER.bytes, periodicFlush: TOGETHER.everyMs })
-  const flush = (): void => out.flushSync()
-  process.once('exit', flush)
-  return { sink: pino(options, out), flush }
+  // The library's own destination tries for ever, asleep, where a disk is full.
+  const out = new LineWriter(1, (count) => sink.warn({ event: 'log-lines-lost', count }))
+  const sink = pino(options, out)
+  process.once('exit', () => out.end())
+  return { sink, flush: () => out.flush() }
 }
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }

@@ -1,6 +1,9 @@
-import { hasErrno } from '../base/failure.ts'
+import { hasErrno, systemRefusal } from '../base/failure.ts'
 import type { Environment } from '../settings/settings.ts'
 import type { CommandContext } from './command.ts'
+
+/** sysexits.h: what was to be written could not be. */
+const EX_IOERR = 74
 
 /** The world of a real process: SIGTERM and SIGINT end it, SIGHUP reloads, what is printed goes to whoever reads. */
 export function processContext(environment: Environment): CommandContext & Disposable {
@@ -10,7 +13,9 @@ export function processContext(environment: Environment): CommandContext & Dispo
   const reload = (): void => {
     for (const each of reloads) each()
   }
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', passOverReaderGone)
+  process.stdout.on('error', notWritten)
+  // Of this nothing can be said anywhere.
+  process.stderr.on('error', () => {})
   process.on('SIGTERM', stop).on('SIGINT', stop).on('SIGHUP', reload)
   return {
     environment,
@@ -25,7 +30,14 @@ export function processContext(environment: Environment): CommandContext & Dispo
   }
 }
 
-/** `kurir status | head` has read what it wanted. Stays when the command has ended: its last line may fail after that. */
-function passOverReaderGone(error: Error): void {
-  if (!hasErrno(error, 'EPIPE')) throw error
+/**
+ * `kurir status | head` has read what it wanted; what a disk did not take is a failure, whatever became of the command. Stays
+ * when the command has ended: its last line may fail after that.
+ */
+function notWritten(error: Error): void {
+  if (hasErrno(error, 'EPIPE')) return
+  process.stderr.write(`kurir: what it says cannot be written: ${systemRefusal(error) ?? 'unknown'}\n`)
+  process.once('exit', () => {
+    process.exitCode = EX_IOERR
+  })
 }

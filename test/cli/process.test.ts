@@ -1,11 +1,15 @@
 // The same commands as processes of their own: their streams, their signals, their exit codes.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
+import { closeSync, openSync } from 'node:fs'
+import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { expect, test } from '@jest/globals'
 import { siteFolders } from '../support/app-in-process.ts'
+import { ctInstance } from '../support/data-set.ts'
 import { repositoryDir, startKurir } from '../support/processes.ts'
+import { storeAll } from '../support/store-all.ts'
+import { untilFile } from '../support/until-file.ts'
 
 const RULES = 'version: 1\nrules: [ { name: nothing, discard: as the test says } ]\n'
 
@@ -47,4 +51,43 @@ test('a reader that has seen enough, as head has, is no failure', async () => {
   child.stderr.on('data', (slice) => complaints.push(slice))
   expect(await once(child, 'close')).toEqual([0, null])
   expect(Buffer.concat(complaints).toString()).toBe('')
+})
+
+test('what cannot be printed is a failure of a command', async () => {
+  await using site = await siteFolders(RULES)
+  const full = openSync('/dev/full', 'w')
+  const { status, stderr } = spawnSync(process.execPath, [path.join(repositoryDir, 'src/main.ts'), 'settings'], {
+    encoding: 'utf8',
+    env: { ...process.env, NODE_OPTIONS: '', ...site.environment },
+    stdio: ['ignore', full, 'pipe'],
+  })
+  closeSync(full)
+  expect({ status, stderr }).toEqual({
+    status: 74,
+    stderr: expect.stringMatching(/^kurir: what it says cannot be written: ENOSPC: [^\n]*\n$/),
+  })
+})
+
+test('a disk that is full under its log keeps Kurir neither from its work nor from its end', async () => {
+  await using site = await siteFolders(RULES)
+  const full = openSync('/dev/full', 'w')
+  const child = spawn(process.execPath, [path.join(repositoryDir, 'src/main.ts'), 'serve'], {
+    env: { ...process.env, NODE_OPTIONS: '', ...site.environment, KURIR_LOG_LEVEL: 'debug' },
+    stdio: ['ignore', full, 'inherit'],
+  })
+  closeSync(full)
+  const ended = once(child, 'exit')
+  const ready = path.join(site.dataDir, 'ready.json')
+  await untilFile(ready)
+  const { dicomPort } = JSON.parse(await readFile(ready, 'utf8'))
+  const statuses: number[] = []
+  const files = [1, 2, 3].map((instanceNumber) => ctInstance({ instanceNumber, sizeBytes: 4_096 }).file)
+  await storeAll(
+    dicomPort,
+    () => files,
+    (_file, status) => statuses.push(status),
+  )
+  child.kill('SIGTERM')
+  expect(await ended).toEqual([0, null])
+  expect(statuses).toEqual([0, 0, 0])
 })
