@@ -8,6 +8,7 @@ import type { AttemptOutcome } from '../ledger/states.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { RetryPolicy } from '../queue/retry-policy.ts'
 import { Circuit } from './circuit.ts'
+import { Claiming } from './claiming.ts'
 import type { Unreachable } from './failure-scope.ts'
 import { Hopper } from './hopper.ts'
 import type { LaneOwner } from './lane.ts'
@@ -49,18 +50,9 @@ export interface DispatcherDeps {
   readonly grace?: Milliseconds
 }
 
-/** As many as are claimed ahead; what a crash would send again is at most what is on a line. */
-const CLAIM_AHEAD = 64
-/** Below this the next claim is made, so that no line waits for the ledger. */
-const LOW = 24
-/** How many are claimed for a probe. */
-const PROBE = 4
-/** How often what is urgent is looked for while enough is claimed. */
-const URGENT = ms(1_000)
 /** So many associations lost one after the other are the destination's failure. */
 const LOST_IN_A_ROW = 3
 const GRACE = ms(3_000)
-const AFTER_LEDGER_FAILURE = ms(1_000)
 
 const isWordOfDestination = (sent: Sent): boolean => sent.verdict.status !== null || sent.verdict.state === 'DELIVERED'
 
@@ -73,15 +65,13 @@ export class Dispatcher implements Service {
   readonly #circuit: Circuit
   readonly #hopper = new Hopper()
   readonly #lanes: LanePool
+  readonly #claiming: Claiming
   readonly #events = new Wakes()
   readonly #stop = new AbortController()
   readonly #deadline = new AbortController()
   #signal: AbortSignal
   #running: Promise<unknown> | undefined
   #lostInARow = 0
-  /** Whether the last claim found all there was. */
-  #isDry = false
-  #failed: Promise<void> | undefined
   #returning: Promise<void> = Promise.resolve()
 
   constructor(deps: DispatcherDeps) {
@@ -99,6 +89,19 @@ export class Dispatcher implements Service {
       isProbing: () => this.#circuit.isHalfOpen,
       signal: () => this.#signal,
       ended: () => this.#events.wake('low'),
+    })
+    this.#claiming = new Claiming({
+      destination,
+      queue: deps.queue,
+      hopper: this.#hopper,
+      lanes: this.#lanes,
+      clock,
+      log,
+      isProbing: () => this.#circuit.isHalfOpen,
+      mayTake: () => this.#mayTake(),
+      giveBackAll: () => this.#giveBackAll(),
+      events: this.#events,
+      signal: () => this.#signal,
     })
   }
 
@@ -133,7 +136,7 @@ export class Dispatcher implements Service {
     await this.#running
     await this.#lanes.ended()
     timer.cancel()
-    this.#giveBack(this.#hopper.takeAll(() => true))
+    this.#giveBackAll()
     await this.#returning
     await this.#circuit.written()
   }
@@ -141,55 +144,8 @@ export class Dispatcher implements Service {
   async #run(): Promise<void> {
     while (!this.#signal.aborted) {
       if (this.#circuit.isOpen) await this.#rest()
-      else if (this.#isDry) await this.#untilWork()
-      else if (this.#isFull()) await this.#untilLow()
-      else await this.#claim()
+      else await this.#claiming.next()
     }
-  }
-
-  #isFull(): boolean {
-    if (this.#circuit.isHalfOpen) return this.#hopper.size + this.#lanes.working > 0
-    return this.#hopper.size > LOW
-  }
-
-  /** Waits until more is to be claimed. What is urgent does not wait for that: it goes before what is claimed. */
-  async #untilLow(): Promise<void> {
-    const over = new AbortController()
-    const either = AbortSignal.any([this.#signal, over.signal])
-    const isTime = this.#deps.clock.sleep(URGENT, either).then(
-      () => true,
-      () => false,
-    )
-    const looks = await Promise.race([isTime, this.#events.next('low', either).then(() => false)])
-    over.abort()
-    const isNext = this.#hopper.waiting[0]?.urgent === true
-    if (looks && !isNext && !this.#circuit.isHalfOpen && this.#mayTake()) await this.#claim('urgent')
-  }
-
-  async #claim(only?: 'urgent'): Promise<void> {
-    const { queue, destination, clock, log } = this.#deps
-    try {
-      const limit = this.#circuit.isHalfOpen ? PROBE : CLAIM_AHEAD
-      const claimed = await queue.claim(destination, limit, only)
-      // What becomes due after this look wakes us.
-      if (only === undefined) this.#isDry = claimed.length < limit
-      if (claimed.length === 0) return
-      this.#hopper.add(claimed)
-      if (!this.#mayTake()) return this.#giveBack(this.#hopper.takeAll(() => true))
-      this.#lanes.work()
-    } catch {
-      log.error('claim-failed', { destination })
-      await clock.sleep(AFTER_LEDGER_FAILURE, this.#signal).catch(() => {})
-    }
-  }
-
-  /** Waits for work, but not through a failure of the destination. */
-  async #untilWork(): Promise<void> {
-    this.#isDry = false
-    this.#failed ??= this.#events.next('failed', this.#signal).then(() => {
-      this.#failed = undefined
-    })
-    await Promise.race([this.#deps.queue.nextWork(this.#deps.destination, this.#signal), this.#failed])
   }
 
   /** Waits until a probe is due, an operator asks for one, or we stop. */
@@ -231,7 +187,7 @@ export class Dispatcher implements Service {
       await ledger.wakes.next(`destination:${destination}`, this.#signal)
       if (this.#signal.aborted) return
       const condition = await this.#deps.condition().catch(() => null)
-      if (condition?.paused) this.#giveBack(this.#hopper.takeAll(() => true))
+      if (condition?.paused) this.#giveBackAll()
     }
   }
 
@@ -248,7 +204,7 @@ export class Dispatcher implements Service {
     mayTake: () => this.#mayTake(),
     isOurs: (delivery) => this.#deps.queue.isOurs(delivery),
     took: () => {
-      if (!this.#isFull()) this.#events.wake('low')
+      if (!this.#claiming.isFull) this.#events.wake('low')
     },
     tried: (delivery, sent, tried) => this.#tried(delivery, sent, tried),
     unreached: (delivery, sharers, why, tried) => this.#unreached(delivery, sharers, why, tried),
@@ -332,6 +288,10 @@ export class Dispatcher implements Service {
     this.#circuit.fail(reason, rest)
     this.#events.wake('low')
     this.#events.wake('failed')
+    this.#giveBackAll()
+  }
+
+  #giveBackAll(): void {
     this.#giveBack(this.#hopper.takeAll(() => true))
   }
 
