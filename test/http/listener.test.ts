@@ -162,20 +162,25 @@ test('stopping lets an open request finish and takes no new one', async () => {
   expect(performance.now() - from).toBeLessThan(5_000)
 })
 
+/** A route whose answer has begun, and is finished then. */
+const begunUntil =
+  (leave: Promise<void>) =>
+  ({ server }: HttpListener): void => {
+    server.get('/', (_request, reply) => {
+      async function* body() {
+        yield Buffer.from('begun, ')
+        await leave
+        yield Buffer.from('finished')
+      }
+      return reply.type('text/plain').send(Readable.from(body(), { objectMode: false }))
+    })
+  }
+
 test.each(['read at once', 'left unread'])(
   'an answer that was on its way when we stopped is finished, and its connection is not waited for: %s',
   async (reader) => {
     const leave = Promise.withResolvers<void>()
-    const { listener, url } = await start(({ server }) => {
-      server.get('/', (_request, reply) => {
-        async function* body() {
-          yield Buffer.from('begun, ')
-          await leave.promise
-          yield Buffer.from('finished')
-        }
-        return reply.type('text/plain').send(Readable.from(body(), { objectMode: false }))
-      })
-    })
+    const { listener, url } = await start(begunUntil(leave.promise))
     const answer = await fetch(url)
     const text = reader === 'left unread' ? undefined : answer.text()
     const from = performance.now()
@@ -190,16 +195,7 @@ test.each(['read at once', 'left unread'])(
 
 test('what is asked while we stop, on a connection whose answer had begun, is refused in our words', async () => {
   const leave = Promise.withResolvers<void>()
-  const { listener, port } = await start(({ server }) => {
-    server.get('/', (_request, reply) => {
-      async function* body() {
-        yield Buffer.from('begun, ')
-        await leave.promise
-        yield Buffer.from('finished')
-      }
-      return reply.type('text/plain').send(Readable.from(body(), { objectMode: false }))
-    })
-  })
+  const { listener, port } = await start(begunUntil(leave.promise))
   const socket = connect(port, '127.0.0.1')
   socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n')
   const [first] = await once(socket, 'data')
