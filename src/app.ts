@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ensureAdminToken } from './admin/admin-token.ts'
@@ -27,6 +27,7 @@ import { type Clock, ms, systemClock } from './base/clock.ts'
 import { idsFrom } from './base/id.ts'
 import type { Log } from './base/log.ts'
 import { random } from './base/random.ts'
+import { writeWhole } from './base/whole-file.ts'
 import { Dispatchers } from './deliver/dispatchers.ts'
 import type { AeTitle } from './dicom/ae-title.ts'
 import type { SopClassUid } from './dicom/uid.ts'
@@ -267,7 +268,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     health.doorsOpen = true
     const ports = { ...dimsePorts, httpPort, adminPort }
     const ready = { ...ports, pid: process.pid }
-    await writeFile(inData('ready.json'), `${JSON.stringify(ready)}\n`)
+    await writeWhole(inData('ready.json'), `${JSON.stringify(ready)}\n`)
     log.info('ready', { ...ready, version })
     return ports
   }

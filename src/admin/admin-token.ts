@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { hasErrno } from '../base/failure.ts'
 import { Secret } from '../base/secret.ts'
+import { writeWhole } from '../base/whole-file.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 
 /** The first token, in the data directory. */
@@ -23,7 +24,7 @@ export async function ensureAdminToken(ledger: Tokens, dataDir: string): Promise
   // A crash between file and ledger leaves a file whose token is not known: it is made good here.
   const left = await readLeft(file)
   const token = left ?? new Secret(randomBytes(32).toString('base64url'))
-  if (left === undefined) await writeToken(file, token)
+  if (left === undefined) await writeWhole(file, `${token.reveal()}\n`, 0o600)
   const name = freeName(new Set(known.map((each) => each.name)))
   await ledger.tokenCreate(token, { name, roles: ['ADMIN', 'PHI_READER'] }, { name: 'kurir' })
   return file
@@ -43,18 +44,4 @@ async function readLeft(file: string): Promise<Secret | undefined> {
     if (hasErrno(error, 'ENOENT')) return undefined
     throw error
   }
-}
-
-// By a rename, so that nobody ever reads half of it.
-async function writeToken(file: string, token: Secret): Promise<void> {
-  const fresh = `${file}.new`
-  await rm(fresh, { force: true })
-  const handle = await open(fresh, 'wx', 0o600)
-  try {
-    await handle.writeFile(`${token.reveal()}\n`)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(fresh, file)
 }

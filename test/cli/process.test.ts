@@ -7,7 +7,7 @@ import path from 'node:path'
 import { expect, test } from '@jest/globals'
 import { siteFolders } from '../support/app-in-process.ts'
 import { ctInstance } from '../support/data-set.ts'
-import { repositoryDir, startKurir } from '../support/processes.ts'
+import { end, repositoryDir, startKurir } from '../support/processes.ts'
 import { storeAll } from '../support/store-all.ts'
 import { untilFile } from '../support/until-file.ts'
 
@@ -75,6 +75,8 @@ test('a disk that is full under its log keeps Kurir neither from its work nor fr
     env: { ...process.env, NODE_OPTIONS: '', ...site.environment, KURIR_LOG_LEVEL: 'debug' },
     stdio: ['ignore', full, 'inherit'],
   })
+  await using ending = new AsyncDisposableStack()
+  ending.defer(() => end(child))
   closeSync(full)
   const ended = once(child, 'exit')
   const ready = path.join(site.dataDir, 'ready.json')

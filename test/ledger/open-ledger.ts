@@ -1,6 +1,6 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { connectWriter } from '../../src/ledger/sqlite/connection.ts'
 import { migrateLedger } from '../../src/ledger/sqlite/migrate.ts'
@@ -23,18 +23,18 @@ export function scratchDirectory(): Disposable & { readonly path: string } {
 }
 
 /** An empty database is made once and copied: migrating takes longer than most tests. */
-let empty: string | undefined
+let empty: Buffer | undefined
 export function emptyDatabase(file: string): void {
   empty ??= migrated()
-  copyFileSync(empty, file)
+  writeFileSync(file, empty)
 }
-function migrated(): string {
-  const file = join(mkdtempSync(join(tmpdir(), 'kurir-empty-')), 'kurir.db')
-  process.once('exit', () => rmSync(dirname(file), { recursive: true, force: true }))
+function migrated(): Buffer {
+  using directory = scratchDirectory()
+  const file = join(directory.path, 'kurir.db')
   const db = connectWriter(file)
   migrateLedger(db, file)
   db.close()
-  return file
+  return readFileSync(file)
 }
 
 /** Opens SQLite with its two threads. */
