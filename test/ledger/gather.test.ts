@@ -6,7 +6,7 @@ import type { Call } from '../../src/ledger/sqlite/protocol.ts'
 const call = (verb: string, ...args: readonly unknown[]): Call => ({ id: 1, verb, args, at: instant(0) })
 const admit = (count = 1): Call => call('admit', Array(count).fill({}))
 
-/** Verbs that arrive at their times, on a clock that only waiting moves. */
+/** Verbs that arrive at their times, on a clock that only waiting and `pass` move. */
 function arrivals(expected: number, ...timed: readonly (readonly [at: number, call: Call])[]) {
   let now = 0
   let waits = 0
@@ -20,35 +20,56 @@ function arrivals(expected: number, ...timed: readonly (readonly [at: number, ca
       now = Math.min(now + atMostMs, Math.max(now, queue[0]?.[0] ?? Number.POSITIVE_INFINITY))
     },
   }
-  return { port, waits: () => waits, now: () => now, add: (at: number, each: Call) => queue.push([at, each]) }
+  const add = (at: number, each: Call): number => queue.push([at, each])
+  const pass = (ms: number): void => {
+    now += ms
+  }
+  return { port, waits: () => waits, now: () => now, add, pass }
 }
+
+/** All that one gathering brings, with a window of 5 ms. */
+const gatheredFrom = (port: GatherPort): readonly Call[] => [...gathering(port, 5)()].flat()
 
 describe('admissions meet in one flush', () => {
   test('when three quarters of those on their way have come, nobody waits longer', () => {
     const times = [0, 1, 1, 2, 2, 2, 3, 4]
     const { port, now } = arrivals(8, ...times.map((at) => [at, admit()] as const))
-    expect(gathering(port, 5)()).toHaveLength(6)
+    expect(gatheredFrom(port)).toHaveLength(6)
     expect(now()).toBe(2)
+  })
+
+  test('what has come can be worked on while the others are waited for; the window goes on', () => {
+    const { port, now, pass } = arrivals(8, [0, admit()], [2, admit()], [3, admit()], [6, admit()])
+    const seen: (readonly [at: number, count: number])[] = []
+    for (const calls of gathering(port, 5)()) {
+      seen.push([now(), calls.length])
+      pass(2)
+    }
+    expect(seen).toEqual([
+      [0, 1],
+      [2, 1],
+      [4, 1],
+    ])
   })
 
   test('the window ends the wait', () => {
     const { port, now } = arrivals(8, [0, admit()], [2, admit()], [9, admit()])
-    expect(gathering(port, 5)()).toHaveLength(2)
+    expect(gatheredFrom(port)).toHaveLength(2)
     expect(now()).toBe(5)
   })
 
   test.each([0, 1, 2, 3])('with %d on their way nobody waits', (expected) => {
     const { port, waits } = arrivals(expected, [0, admit()], [1, admit()])
-    expect(gathering(port, 5)()).toHaveLength(1)
+    expect(gatheredFrom(port)).toHaveLength(1)
     expect(waits()).toBe(0)
   })
 
   test('what is no admission waits for nobody, and rides along', () => {
     const alone = arrivals(8, [0, call('plan', [])])
-    expect(gathering(alone.port, 5)()).toHaveLength(1)
+    expect(gatheredFrom(alone.port)).toHaveLength(1)
     expect(alone.waits()).toBe(0)
     const riding = arrivals(4, [0, admit(2)], [1, call('plan', [])], [2, admit()])
-    expect(gathering(riding.port, 5)().map(({ verb }) => verb)).toEqual(['admit', 'plan', 'admit'])
+    expect(gatheredFrom(riding.port).map(({ verb }) => verb)).toEqual(['admit', 'plan', 'admit'])
   })
 
   test('senders that stall hold up the others ever less often, until others come as expected', () => {
@@ -58,7 +79,7 @@ describe('admissions meet in one flush', () => {
       const waited: number[] = []
       for (let transaction = from; transaction <= to; transaction++) {
         const before = stalled.now()
-        gather()
+        for (const _calls of gather()) continue
         if (stalled.now() > before) waited.push(transaction)
         stalled.add(stalled.now(), admit())
       }

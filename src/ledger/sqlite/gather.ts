@@ -27,8 +27,11 @@ const CAUTION = { first: 2, most: 256 } as const
  * Collects the verbs of one transaction. When several objects are being received at once, their admissions are given up to
  * `windowMs` since the first to meet, so that one flush serves most of them (as PostgreSQL's commit_siblings does). With few
  * senders nobody waits; and senders that stall in mid-object hold up the others once in a while, and ever less often.
+ *
+ * @returns what has come, at once, and then what else comes, so that the one can be worked on while the other is waited for;
+ *   more follows only what has an admission in it
  */
-export function gathering(port: GatherPort, windowMs: number): () => readonly Call[] {
+export function gathering(port: GatherPort, windowMs: number): () => Generator<readonly Call[]> {
   let caution = 0
   let nextCaution: number = CAUTION.first
   let cameLast = 0
@@ -39,11 +42,12 @@ export function gathering(port: GatherPort, windowMs: number): () => readonly Ca
     return caution > 0 ? Math.min(expected, cameLast) : expected
   }
 
-  return () => {
-    const calls = [...port.drain()]
+  return function* () {
+    const calls = port.drain()
     let admissions = admissionsIn(calls)
-    if (admissions === 0) return calls
     const until = port.now() + windowMs
+    yield calls
+    if (admissions === 0) return
     if (caution > 0) caution -= 1
     let waited = false
     while (port.expected() >= WORTH_GATHERING && admissions < enough()) {
@@ -52,17 +56,16 @@ export function gathering(port: GatherPort, windowMs: number): () => readonly Ca
         caution = nextCaution
         nextCaution = Math.min(2 * nextCaution, CAUTION.most)
         cameLast = admissions
-        return calls
+        return
       }
       waited = true
       port.wait(left)
       const more = port.drain()
-      calls.push(...more)
       admissions += admissionsIn(more)
+      yield more
     }
     if (waited && caution === 0) nextCaution = CAUTION.first
     cameLast = admissions
-    return calls
   }
 }
 

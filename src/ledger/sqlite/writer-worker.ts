@@ -94,10 +94,11 @@ function serve(writer: Writer): void {
 
   port.on('message', (calls: readonly Call[]) => {
     for (const call of calls) receive(call)
-    const gathered = gather()
-    const verbs = gathered.filter(({ verb }) => verb !== 'checkpoint' && verb !== 'close')
-    if (verbs.length > 0) say({ kind: 'batch', checkpoints, walBytes, ...writer.run(verbs) })
-    tend(gathered.filter(({ verb }) => verb === 'checkpoint'))
+    const asked: Call[] = []
+    const groups = verbsOf(gather(), asked)
+    const first = groups.next()
+    if (!first.done) say({ kind: 'batch', checkpoints, walBytes, ...writer.run(first.value, groups) })
+    tend(asked)
     if (!closing) return
     try {
       writer.checkpoint('TRUNCATE')
@@ -107,6 +108,15 @@ function serve(writer: Writer): void {
     writer.close()
     port.close()
   })
+}
+
+/** The verbs alone, group by group; checkpoints that are asked for between them are put aside. */
+function* verbsOf(groups: Iterable<readonly Call[]>, checkpoints: Call[]): Generator<readonly Call[]> {
+  for (const calls of groups) {
+    checkpoints.push(...calls.filter(({ verb }) => verb === 'checkpoint'))
+    const verbs = calls.filter(({ verb }) => verb !== 'checkpoint' && verb !== 'close')
+    if (verbs.length > 0) yield verbs
+  }
 }
 
 const writer = open()

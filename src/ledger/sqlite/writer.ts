@@ -31,8 +31,13 @@ export interface WriterOptions {
 
 /** The writing half, synchronous: what the worker thread runs, and what tests run without one. */
 export interface Writer {
-  /** One transaction: a savepoint a verb, all committed together or, when SQLite refuses the batch, all failed. */
-  run(calls: readonly Call[]): BatchAnswer
+  /**
+   * One transaction: a savepoint a verb, all committed together or, when SQLite refuses the batch, all failed.
+   *
+   * @param more brings what else is part of it, and may wait for that. It is flushed if `calls` are; where they are not, it
+   *   must not ask for that.
+   */
+  run(calls: readonly Call[], more?: Iterable<readonly Call[]>): BatchAnswer
   /** What is written many at a time, in a transaction of its own that is not flushed; nothing when there is little of it. */
   tend(): void
   /** Copies committed pages back into the database as far as readers allow; flushes twice. */
@@ -78,20 +83,26 @@ export function openWriter(db: Connection, options: WriterOptions): Writer {
     }
   }
 
-  function run(calls: readonly Call[]): BatchAnswer {
-    const full = calls.some((call) => isFull(call.verb))
+  function run(calls: readonly Call[], more: Iterable<readonly Call[]> = []): BatchAnswer {
+    const full = anyFull(calls)
     const head = audit.head()
+    const all = [...calls]
     topics = new Set()
     try {
       transaction.begin(full)
       const answers = calls.map(runOne)
+      for (const some of more) {
+        all.push(...some)
+        if (!full && anyFull(some)) throw new Error('a verb that is flushed came into a transaction that is not')
+        answers.push(...some.map(runOne))
+      }
       timeMark.advance(at)
       transaction.commit()
       return { answers, wakes: [...topics], commit: full ? 'full' : 'quiet' }
     } catch (error) {
       transaction.abandon(error)
       audit.rewind(head)
-      return { answers: calls.map((call) => failed(call.id, error)), wakes: [], commit: 'none' }
+      return { answers: all.map((call) => failed(call.id, error)), wakes: [], commit: 'none' }
     }
   }
 
@@ -140,6 +151,8 @@ function allVerbs(context: WriteContext, options: WriterOptions): WriterVerbs {
 export function isFull(verb: string): boolean {
   return (FULL_VERBS as ReadonlySet<string>).has(verb)
 }
+
+const anyFull = (calls: readonly Call[]): boolean => calls.some(({ verb }) => isFull(verb))
 
 function perform(verbs: WriterVerbs, call: Call): unknown {
   // The wire carries names and plain values; the proxy that put them there is typed against the same interface.
