@@ -70,7 +70,7 @@ export interface OpenPorts extends OpenDimsePorts {
 export interface App extends AsyncDisposable {
   /** Recovers, starts everything upward and opens the doors. */
   start(): Promise<OpenPorts>
-  /** Reads the rules again, as SIGHUP asks. */
+  /** Reads the rules and the files of TLS again, as SIGHUP asks. */
   reload(): void
   /** Resolves when only another process can go on: a thread of the ledger has died, and what is taken could not be sent. */
   readonly broken: Promise<void>
@@ -166,7 +166,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     startedAt: clock.now(),
     store,
     freeLeast: (totalBytes) => freeBytesLeast(settings.spoolFreeMin, totalBytes),
-    doors: () => [...spool.problems, ...folderDoor.problems],
+    doors: () => [...spool.problems, ...folderDoor.problems, ...dimse.problems(clock.now())],
     services: () => serviceProblems(services.states()),
     rules: () => ({ inForce: rules.current, problems: rules.problems }),
   })
@@ -198,6 +198,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
   const door = createDimseDoor({ spool, clock, log, meter: metrics, onChanged: (caller) => gate.onChanged(caller) })
   const dimse = unwinding.use(
     await DimsePorts.create(settings, {
+      log,
       clock,
       newId,
       handlers: { stores: new Map<SopClassUid, StoreHandler>(), storage: door },
@@ -286,6 +287,7 @@ export async function createApp({ settings, environment, log, clock = systemCloc
     start,
     reload: () => {
       rules.reload({ name: 'signal' }).catch(() => log.error('rules-reload-failed'))
+      dimse.renewTls().catch(() => log.error('tls-files-refused'))
     },
     broken: broken.promise,
     async [Symbol.asyncDispose]() {

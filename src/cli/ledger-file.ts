@@ -4,6 +4,13 @@ import { LEDGER_FILE } from '../app/names.ts'
 import { KurirError } from '../base/failure.ts'
 import type { Settings } from '../settings/table.ts'
 
+/** Whether a Kurir has run on this data directory. */
+export const hasLedger = (settings: Pick<Settings, 'dataDir'>): Promise<boolean> =>
+  requireLedger(settings).then(
+    () => true,
+    () => false,
+  )
+
 /**
  * The ledger's database, which a Kurir has made.
  *

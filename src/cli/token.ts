@@ -11,7 +11,7 @@ import { ROLES, type Role } from '../ledger/states.ts'
 import { readSettings } from '../settings/settings.ts'
 import type { Settings } from '../settings/table.ts'
 import { type Command, type CommandContext, UsageError } from './command.ts'
-import { requireLedger } from './ledger-file.ts'
+import { hasLedger, requireLedger } from './ledger-file.ts'
 import { optionsOf } from './options.ts'
 import { askRunning, findRunning } from './running.ts'
 
@@ -58,11 +58,18 @@ async function create(
   roles: readonly Role[],
   context: CommandContext,
 ): Promise<number> {
-  const token = (await findRunning(settings))
+  const running = (await findRunning(settings)) !== undefined
+  const isFirst = !running && !(await hasLedger(settings))
+  const token = running
     ? await createRunning(settings, name, roles)
     : await withLedger(settings, (ledger) => createAlone(ledger, name, roles))
   context.print(token)
   context.complain(`This is the only time it is shown. ${name} holds ${roles.join(', ')}.`)
+  if (isFirst) {
+    context.complain(
+      `No Kurir has run on ${settings.dataDir} yet: a ledger was made there. A Kurir on another KURIR_DATA_DIR does not know this token.`,
+    )
+  }
   return 0
 }
 

@@ -1,5 +1,5 @@
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
+import { createServer as createTlsServer, type TlsOptions, Server as TlsServer } from 'node:tls'
 import { type Clock, type Milliseconds, ms, type Timer } from '../base/clock.ts'
 import type { NewId } from '../base/id.ts'
 import { Acceptor } from './acceptor.ts'
@@ -38,6 +38,8 @@ export interface DimseServer extends AsyncDisposable {
   listen(host: string, port: number): Promise<number>
   /** Associations open now. */
   readonly associations: number
+  /** Other certificates for connections from now on; for a server that was made with TLS. */
+  renewTls(tls: TlsOptions): void
   /** Accepts nothing more, lets open associations finish within `drain`, aborts the rest. */
   stop(): Promise<void>
 }
@@ -107,6 +109,10 @@ class ListeningServer implements DimseServer {
     this.#server.off('error', reject)
     const address = this.#server.address()
     return typeof address === 'object' && address !== null ? address.port : port
+  }
+
+  renewTls(tls: TlsOptions): void {
+    if (this.#server instanceof TlsServer) this.#server.setSecureContext(tls)
   }
 
   stop(): Promise<void> {

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect } from '@jest/globals'
 import { commandLine } from '../cli/command-line.ts'
@@ -136,10 +136,59 @@ testWithPeers(['openssl'], 'a port with TLS that cannot be had is told by its se
     `KURIR_TLS_CA_FILE ${file('rubbish.pem')} holds no certificate`,
   )
   expect(await refusal(crt, key)).toBe('started')
+  const unused = { ...site.environment, KURIR_TLS_KEY_FILE: key }
+  await expect(startApp({ ...site, environment: unused })).rejects.toThrow(
+    'KURIR_TLS_KEY_FILE is set and nothing would use it: set KURIR_DICOM_TLS_PORT as well',
+  )
 })
 
-function makeCertificate(key: string, cert: string): void {
+testWithPeers(
+  ['openssl', 'echoscu'],
+  'a certificate that ends is told beforehand, and renewed without a stop; files that cannot be used leave the old one in force',
+  async () => {
+    await using stack = new AsyncDisposableStack()
+    const site = stack.use(await siteFolders('version: 1\n'))
+    const file = (name: string): string => path.join(site.home, name)
+    makeCertificate(file('key'), file('crt'), 5)
+    makeCertificate(file('new.key'), file('new.crt'), 400)
+    copyFileSync(file('crt'), file('old.crt'))
+    const files = { KURIR_TLS_CERT_FILE: file('crt'), KURIR_TLS_KEY_FILE: file('key') }
+    const environment = { ...site.environment, KURIR_DICOM_TLS_PORT: '0', ...files }
+    const kurir = stack.use(await startApp({ ...site, environment }))
+    const answersTo = async (trusted: string): Promise<boolean> => {
+      const to = ['+tla', '+cf', file(trusted), '-aec', 'KURIR', '127.0.0.1', String(kurir.dicomTlsPort)]
+      const [code] = await once(spawn(peerPath('echoscu') ?? 'echoscu', to, { stdio: 'ignore', env: peerEnv }), 'exit')
+      return code === 0
+    }
+    const problems = async (): Promise<readonly string[]> =>
+      (await kurir.ask<{ health: { problems: readonly string[] } }>('{ health { problems } }')).health.problems
+    expect(await problems()).toEqual([
+      expect.stringMatching(
+        /^The certificate of KURIR_TLS_CERT_FILE ends on \d{4}-\d\d-\d\d: put a new one in its place and send Kurir SIGHUP\.$/,
+      ),
+    ])
+    expect([await answersTo('old.crt'), await answersTo('new.crt')]).toEqual([true, false])
+
+    copyFileSync(file('new.crt'), file('crt'))
+    const refused = kurir.log.line('tls-files-refused')
+    kurir.app.reload()
+    await refused
+    expect(await problems()).toContain(
+      `KURIR_TLS_CERT_FILE ${file('crt')} and KURIR_TLS_KEY_FILE ${file('key')} hold no certificate and its key; the certificate read before is in force.`,
+    )
+    expect(await answersTo('old.crt')).toBe(true)
+
+    copyFileSync(file('new.key'), file('key'))
+    const read = kurir.log.line('tls-files-read')
+    kurir.app.reload()
+    await read
+    expect(await problems()).toEqual([])
+    expect([await answersTo('old.crt'), await answersTo('new.crt')]).toEqual([false, true])
+  },
+)
+
+function makeCertificate(key: string, cert: string, days = 30): void {
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
-  const options = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...subject]
+  const options = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', String(days), ...subject]
   execFileSync(peerPath('openssl') ?? 'openssl', [...options, '-keyout', key, '-out', cert], { stdio: 'ignore' })
 }
