@@ -1,4 +1,5 @@
-import type { Answer, Facts } from './facts.ts'
+import type { AttributePath } from '../dicom/attribute-path.ts'
+import type { Answer, Facts, HeaderView } from './facts.ts'
 import { type AnswerName, comparable, isSaid, type Name, ourValues } from './name.ts'
 import { MOST_STEPS, SHORT_VALUE } from './pattern.ts'
 import type { Predicate } from './predicate.ts'
@@ -57,6 +58,10 @@ export class Values {
   judge(test: Test): boolean {
     const values = this.of(test.name, test.slot)
     const { steps, compares, holds } = test.predicate
+    if (values.includes(UNREACHED)) {
+      this.#seen.unjudged ??= `${test.name.text} stands in a sequence that is too large to be looked into`
+      return false
+    }
     if (compares && values.includes(UNSEEN)) {
       this.#seen.unjudged ??= `${test.name.text} is too large to be compared`
       return false
@@ -114,6 +119,7 @@ export function matchedValues(name: Name, facts: Facts): readonly string[] {
   if (name.kind === 'ours') return ourValues(name.name, facts).filter((value) => value !== '')
   if (name.kind !== 'attribute') return []
   const { header } = facts
+  if (name.path.length > 1 && isClosedSequence(name.path.slice(0, 1), header)) return [UNREACHED]
   const vr = name.isPrivate ? (header.vr(name.path) ?? name.vr) : name.vr
   // Bytes and sequences have no text to compare; that they are there is all that can be asked.
   if (OPAQUE.has(vr)) return header.has(name.path) ? [SOMETHING] : []
@@ -123,10 +129,18 @@ export function matchedValues(name: Name, facts: Facts): readonly string[] {
 }
 
 /** Equal to no text of a rule: values are compared without NULs around them, and such a text is refused. */
-export const SOMETHING = '\0'
+const SOMETHING = '\0'
 /** In place of a text that the header leaves out for its size: whether it is what a rule looks for, nobody knows. */
-export const UNSEEN = '\0\0'
+const UNSEEN = '\0\0'
+/** In place of all that may stand in a sequence that the header leaves out for its size: whether there is any, nobody knows. */
+const UNREACHED = '\0\0\0'
+/** What stands for values that are not to be read. */
+export const isSign = (value: string): boolean => value === SOMETHING || value === UNSEEN || value === UNREACHED
 const OPAQUE: ReadonlySet<string> = new Set(['SQ', 'OB', 'OD', 'OF', 'OL', 'OV', 'OW'])
+
+/** A header leaves out whole elements of the data set, never an inner sequence alone. */
+const isClosedSequence = (path: AttributePath, header: HeaderView): boolean =>
+  header.items(path) === undefined && header.vr(path) === 'SQ'
 
 /** Whether the match holds for these values. */
 export function holds(condition: Condition, values: Values): boolean {

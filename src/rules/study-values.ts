@@ -1,7 +1,7 @@
 import { KurirError } from '../base/failure.ts'
 import { amendedFacts } from './amendment.ts'
 import { namesInArguments } from './arguments.ts'
-import { type Condition, matchedValues, SOMETHING, UNSEEN, Values } from './condition.ts'
+import { type Condition, isSign, matchedValues, Values } from './condition.ts'
 import type { Facts } from './facts.ts'
 import { type AttributeName, type Name, ourValues, parseAttribute } from './name.ts'
 import type { Rule } from './rule.ts'
@@ -100,7 +100,7 @@ export class StudyValues {
 const spokenValues = (name: Name, facts: Facts): readonly string[] =>
   name.kind === 'ours'
     ? ourValues(name.name, facts).slice(0, 1)
-    : matchedValues(name, facts).filter((value) => value !== SOMETHING && value !== UNSEEN)
+    : matchedValues(name, facts).filter((value) => !isSign(value))
 
 function setOf(sets: Map<string, Set<string>>, name: Name): Set<string> {
   const known = sets.get(name.text)

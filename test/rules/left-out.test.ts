@@ -4,7 +4,7 @@ import { transferSyntaxOf } from '../../src/dicom/transfer-syntax.ts'
 import { decide } from '../../src/rules/decide.ts'
 import { decideStudy } from '../../src/rules/decide-study.ts'
 import { encode, type MadeElement } from '../dicom/random-data-set.ts'
-import { EXPLICIT, factsOf, rewritten, text } from './instance.ts'
+import { EXPLICIT, factsOf, rewritten, sequence, text } from './instance.ts'
 import { rulesetOf } from './support.ts'
 
 const LONG = 'JOYO '.repeat(14_000)
@@ -96,4 +96,34 @@ test('whether it is what a match looks for nobody knows, so the instance is held
   const { forwards, holds } = decideStudy(chosen, { members: [member], settledBy: 'quiet' })
   expect(forwards.map(({ destination }) => destination)).toEqual(['b'])
   expect(holds).toMatchObject([{ reason: 'only: TextValue is too large to be compared', members: ['i1'] }])
+})
+
+test('nor does anybody know what stands in a sequence that was left out: what asks for it holds, what asks elsewhere does not', async () => {
+  // Each item is small; together they are more than a header takes.
+  const items = Array.from({ length: 40 }, (_, number) => [
+    text(0x00080104, 'LO', `VIP ${number}`),
+    text(0x0040a160, 'UT', 'x'.repeat(30_000)),
+  ])
+  const dataSet = [text(0x00100020, 'LO', '12'), sequence(0x00400275, ...items), sequence(0x00400260, [])]
+  for (const transferSyntax of [EXPLICIT, '1.2.840.10008.1.2']) {
+    const facts = await factsOf(encode(dataSet, transferSyntaxOf(transferSyntax)), transferSyntax)
+    const held = (match: string): readonly string[] =>
+      decide(
+        rulesetOf(`rules: [{ name: r, match: ${match}, forward: [a] }, { name: s, forward: [b] }]`),
+        facts,
+      ).holds.map(({ reason }) => reason)
+    const inside = 'RequestAttributesSequence.CodeMeaning'
+    const unreached = [`match: ${inside} stands in a sequence that is too large to be looked into`]
+    expect(held(`{ ${inside}: { contains: VIP } }`)).toEqual(unreached)
+    expect(held(`{ not: { ${inside}: VIP } }`)).toEqual(unreached)
+    expect(held(`{ ${inside}: { present: true } }`)).toEqual(unreached)
+    expect(held(`{ ${inside}: { present: false } }`)).toEqual(unreached)
+    expect(held('{ "RequestAttributesSequence[3].CodeMeaning": VIP }')).toEqual([
+      'match: RequestAttributesSequence[3].CodeMeaning stands in a sequence that is too large to be looked into',
+    ])
+    expect(held('{ RequestAttributesSequence: { present: true } }')).toEqual([])
+    expect(held('{ PatientID: "12" }')).toEqual([])
+    expect(held('{ PerformedProtocolCodeSequence.CodeMeaning: VIP }')).toEqual([])
+    expect(held('{ ReferencedStudySequence.CodeMeaning: VIP }')).toEqual([])
+  }
 })
