@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { TestEnvironment } from 'jest-environment-node'
 
 /** Their subject runs in processes and threads; what the others start is started here too. */
-const WRITES_DOWN = /\/test\/(?:(?:app|cli|conformance|crash|flow|ledger|reload|services)\/)?[^/]*\.test\.ts$/
+const WRITES_DOWN = /\/test\/(?:(?:app|cli|conformance|flow|ledger|reload|services)\/)?[^/]*\.test\.ts$/
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/kurir/compile', import.meta.url))
 
 export default class extends TestEnvironment {

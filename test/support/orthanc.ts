@@ -58,7 +58,8 @@ export async function startOrthanc(home: string, more: Readonly<Record<string, u
       })
     })
   const get = async (where: string): Promise<Buffer> => {
-    const { status, body } = await call('GET', where)
+    // Asked again: on a busy machine an answer has ended in the middle, or not come at all.
+    const { status, body } = await call('GET', where).catch(() => call('GET', where))
     if (status !== 200) throw new Error(`Orthanc answered ${status} to GET ${where}`)
     return body
   }
@@ -81,7 +82,8 @@ export async function startOrthanc(home: string, more: Readonly<Record<string, u
 /** A request on a connection of its own: in whole runs of the tests, answers on kept ones have ended in the middle. */
 function answered(options: RequestOptions, body?: string | Uint8Array): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-  const asking = request({ host: '127.0.0.1', agent: false, ...options }, (response) => {
+  const signal = AbortSignal.timeout(20_000)
+  const asking = request({ host: '127.0.0.1', agent: false, signal, ...options }, (response) => {
     const parts: Buffer[] = []
     response.on('data', (part: Buffer) => parts.push(part))
     response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts) }))
