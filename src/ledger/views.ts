@@ -263,7 +263,11 @@ export interface LedgerViews extends AmendmentViews, HoldViews, ErrandViews, Spo
   /** Every destination that has ever been owed something or has a condition. */
   conditions(): Promise<readonly DestinationCondition[]>
   obligationCounts(): Promise<ObligationCounts>
-  /** For the spool's recovery: which of these blob keys have an instance, and rows admitted after the last verified mark. */
-  knownBlobs(keys: readonly string[]): Promise<ReadonlySet<string>>
+  /**
+   * For the spool's recovery: the blob keys of instances that wait for a decision, which of these belong to one that has its
+   * decision, and rows admitted after the last verified mark.
+   */
+  undecidedBlobs(): Promise<ReadonlySet<string>>
+  decidedBlobs(keys: readonly string[]): Promise<ReadonlySet<string>>
   unverified(limit: number, after?: InstanceId): Promise<readonly { readonly id: InstanceId; readonly blob: BlobRef }[]>
 }

@@ -19,7 +19,7 @@ import { readCorrections, readReception } from './reception-facts.ts'
 export interface RecoveryDeps {
   readonly store: Pick<DiskBlobStore, 'buckets' | 'tray' | 'node'>
   readonly ledger: Pick<Ledger, 'admit' | 'withdraw' | 'markVerified' | 'processEvent'> & {
-    readonly views: Pick<LedgerViews, 'knownBlobs' | 'unverified'>
+    readonly views: Pick<LedgerViews, 'undecidedBlobs' | 'decidedBlobs' | 'unverified'>
   }
   readonly log: Log
 }
@@ -89,7 +89,9 @@ class Recovery {
   }
 
   async checkFiles(): Promise<void> {
-    for (const { bucket, keys } of this.#deps.store.buckets.files()) await this.#checkBucket(bucket, keys)
+    // Once: what is admitted from here on is what was looked at, and while a ledger is made anew that is everything.
+    const undecided = await this.#deps.ledger.views.undecidedBlobs()
+    for (const { bucket, keys } of this.#deps.store.buckets.files()) await this.#checkBucket(bucket, keys, undecided)
     await this.#admit(1)
   }
 
@@ -136,12 +138,12 @@ class Recovery {
     this.#deps.log.warn('instance-withdrawn', { instance: id, code })
   }
 
-  async #checkBucket(bucket: string, keys: readonly BlobKey[]): Promise<void> {
+  async #checkBucket(bucket: string, keys: readonly BlobKey[], undecided: ReadonlySet<string>): Promise<void> {
     const reusable: BlobKey[] = []
     for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
-      const some = keys.slice(at, at + KEYS_AT_ONCE)
-      const known = await this.#deps.ledger.views.knownBlobs(some)
-      for (const key of some) if (!known.has(key) && (await this.#checkFile(key))) reusable.push(key)
+      const some = keys.slice(at, at + KEYS_AT_ONCE).filter((key) => !undecided.has(key))
+      const decided = await this.#deps.ledger.views.decidedBlobs(some)
+      for (const key of some) if (!decided.has(key) && (await this.#checkFile(key))) reusable.push(key)
     }
     if (reusable.length === 0) return
     await this.#deps.store.buckets.flushNamesIn(join(this.#deps.store.buckets.root, bucket))

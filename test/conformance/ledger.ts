@@ -160,10 +160,15 @@ export function ledgerConformance(name: string, open: () => Promise<Opened>): vo
       expect((await ledger.views.unverified(10)).map(({ id }) => id)).toEqual([begunFirst])
     })
 
-    test('blobs with an instance are known', async () => {
-      const one = admission()
-      await ledger.admit([one])
-      expect([...(await ledger.views.knownBlobs([one.blob.key, 'b/other']))]).toEqual([one.blob.key])
+    test('blobs with an instance are known, before its decision and after', async () => {
+      const [one, other] = [admission(), admission()]
+      await ledger.admit([one, other])
+      const keys = [one.blob.key, other.blob.key, 'b/other']
+      expect(await ledger.views.undecidedBlobs()).toEqual(new Set([one.blob.key, other.blob.key]))
+      expect(await ledger.views.decidedBlobs(keys)).toEqual(new Set())
+      await ledger.plan([{ instance: one.id, expectedVersion: 1, rulesetDigest: 'r', obligations: [] }])
+      expect(await ledger.views.undecidedBlobs()).toEqual(new Set([other.blob.key]))
+      expect(await ledger.views.decidedBlobs(keys)).toEqual(new Set([one.blob.key]))
     })
 
     test('a study gathers what its instances say of it', async () => {

@@ -71,7 +71,8 @@ export function viewsOver(read: Read, now: () => Instant): LedgerViews {
     queueDepth: (destination) => read('queueDepth', destination, now()),
     conditions: () => read('conditions', now()),
     obligationCounts: () => read('obligationCounts'),
-    knownBlobs: (keys) => read('knownBlobs', keys),
+    undecidedBlobs: () => read('undecidedBlobs'),
+    decidedBlobs: (keys) => read('decidedBlobs', keys),
     unverified: (limit, after) => read('unverified', limit, after),
   }
 }

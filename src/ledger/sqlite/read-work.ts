@@ -27,7 +27,7 @@ export const CONDITIONS = `SELECT t.name, paused_by AS pausedBy, paused_reason A
   FROM (SELECT name FROM destination UNION SELECT destination FROM delivery_tally) t
   LEFT JOIN destination USING (name) ORDER BY t.name`
 export const OBLIGATION_COUNTS = `SELECT state, n FROM obligation_tally`
-export const BLOB_KNOWN = `SELECT 1 FROM instance WHERE blob_key = ? AND undecided = 0`
+export const BLOB_DECIDED = `SELECT 1 FROM instance WHERE blob_key = ? AND undecided = 0`
 export const BLOBS_UNDECIDED = `SELECT blob_key FROM instance WHERE undecided = 1`
 export const VERIFIED = `SELECT value FROM mark WHERE name = 'verified'`
 export const UNVERIFIED = `SELECT ${INSTANCE_COLUMNS} FROM instance i WHERE i.seq > ? ORDER BY i.seq LIMIT ?`
@@ -49,7 +49,8 @@ type WorkVerb =
   | 'queueDepth'
   | 'conditions'
   | 'obligationCounts'
-  | 'knownBlobs'
+  | 'undecidedBlobs'
+  | 'decidedBlobs'
   | 'unverified'
 
 /** What there is to do and how much of it. Counts come from tallies that the writer's triggers keep. */
@@ -131,17 +132,15 @@ function toCondition(row: ConditionColumns, now: Instant): DestinationCondition 
   return { name, paused, down, notes }
 }
 
-function readBlobs(db: Connection): Pick<ReaderVerbs, 'knownBlobs' | 'unverified'> {
-  const known = db.prepare<[string], number>(BLOB_KNOWN).pluck()
+function readBlobs(db: Connection): Pick<ReaderVerbs, 'undecidedBlobs' | 'decidedBlobs' | 'unverified'> {
+  const decided = db.prepare<[string], number>(BLOB_DECIDED).pluck()
   const undecided = db.prepare<[], string>(BLOBS_UNDECIDED).pluck()
   const verified = db.prepare<[], number>(VERIFIED).pluck()
   const find = db.prepare<[number, number], InstanceColumns>(UNVERIFIED)
   const placeOf = places(db)
   return {
-    knownBlobs(keys) {
-      const waiting = new Set(undecided.all())
-      return new Set(keys.filter((key) => waiting.has(key) || known.get(key) !== undefined))
-    },
+    undecidedBlobs: () => new Set(undecided.all()),
+    decidedBlobs: (keys) => new Set(keys.filter((key) => decided.get(key) !== undefined)),
     unverified(limit, after) {
       const from = Math.max(verified.get() ?? 0, placeOf(after))
       return find.all(from, limit).map((row) => ({ id: row.id, blob: blobOf(row) }))
