@@ -87,7 +87,7 @@ export class Header {
 
   /**
    * The values at the path as text (see `decodeValue`), those of all items one behind the other. Empty when the element
-   * has no value; undefined when there is no such element, or it is not text, or it was too large to keep.
+   * has no value; undefined when there is no such element, or it is not text, or it was too large to keep, in any item.
    */
   values(path: AttributePath): readonly string[] | undefined {
     if (path.length === 1 && path[0] !== undefined) {
@@ -95,6 +95,8 @@ export class Header {
       return entry < 0 ? undefined : this.#decode(entry, this.characterSet)
     }
     const found = this.#find(path)
+    // Those of the other items are not all of them.
+    if (found.some(({ entry }) => (this.index.flags(entry) & LEFT_OUT) !== 0)) return undefined
     const values = found.map((place) => this.#decode(place.entry, place.set)).filter((some) => some !== undefined)
     return values.length === 0 ? undefined : values.flat()
   }

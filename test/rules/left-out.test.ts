@@ -127,3 +127,18 @@ test('nor does anybody know what stands in a sequence that was left out: what as
     expect(held('{ ReferencedStudySequence.CodeMeaning: VIP }')).toEqual([])
   }
 })
+
+test('a value that was left out in one item counts among those of the others', async () => {
+  const items = [[text(0x0040a160, 'UT', 'plain')], [text(0x0040a160, 'UT', `${LONG}VIP `)]]
+  const facts = await factsOf(encode([sequence(0x00400275, ...items)], transferSyntaxOf(EXPLICIT)))
+  const decided = (match: string) => {
+    const { forwards, holds } = decide(rulesetOf(`rules: [{ name: r, match: ${match}, forward: [a] }]`), facts)
+    return { to: forwards.map(({ destination }) => destination), held: holds.map(({ reason }) => reason) }
+  }
+  const inside = 'RequestAttributesSequence.TextValue'
+  const unjudged = { to: [], held: [`match: ${inside} is too large to be compared`] }
+  expect(decided(`{ ${inside}: { contains: VIP } }`)).toEqual(unjudged)
+  expect(decided(`{ not: { ${inside}: { contains: VIP } } }`)).toEqual(unjudged)
+  expect(decided(`{ ${inside}: { present: true } }`)).toEqual({ to: ['a'], held: [] })
+  expect(decided('{ "RequestAttributesSequence[0].TextValue": plain }')).toEqual({ to: ['a'], held: [] })
+})
